@@ -1,0 +1,58 @@
+#include "core/nearest_name.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace gradus {
+namespace {
+
+// Twice the optimal-string-alignment distance, so that a difference of case costs one.
+int Distance(absl::string_view a, absl::string_view b) {
+  const size_t n = a.size(), m = b.size();
+  std::vector<std::vector<int>> d(n + 1, std::vector<int>(m + 1));
+  for (size_t i = 0; i <= n; ++i) d[i][0] = static_cast<int>(2 * i);
+  for (size_t j = 0; j <= m; ++j) d[0][j] = static_cast<int>(2 * j);
+  auto cost = [](unsigned char x, unsigned char y) { return x == y ? 0 : std::tolower(x) == std::tolower(y) ? 1 : 2; };
+  for (size_t i = 1; i <= n; ++i) {
+    for (size_t j = 1; j <= m; ++j) {
+      d[i][j] = std::min({d[i - 1][j] + 2, d[i][j - 1] + 2, d[i - 1][j - 1] + cost(a[i - 1], b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 2);
+      }
+    }
+  }
+  return d[n][m];
+}
+
+}  // namespace
+
+std::string NearestName(absl::string_view name, absl::Span<const std::string> candidates) {
+  constexpr size_t kLongest = 200;  // the distance is quadratic; nobody misspells a longer name by a letter
+  std::string best;
+  if (name.size() > kLongest) return best;
+  int best_distance = 0;
+  for (const std::string& candidate : candidates) {
+    if (candidate.size() > kLongest) continue;
+    const int longest = static_cast<int>(std::max(candidate.size(), name.size()));
+    const int limit = 2 * std::max(2, longest / 3);
+    const int distance = Distance(name, candidate);
+    if (distance > limit || distance >= 2 * longest) continue;
+    if (best.empty() || distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::string Suggestion(absl::string_view name, absl::Span<const std::string> candidates, size_t list_up_to) {
+  const std::string nearest = NearestName(name, candidates);
+  if (!nearest.empty()) return absl::StrCat("; did you mean '", nearest, "'?");
+  if (candidates.empty() || candidates.size() > list_up_to) return "";
+  return absl::StrCat("; known: ", absl::StrJoin(candidates, ", "));
+}
+
+}  // namespace gradus
