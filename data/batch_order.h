@@ -1,22 +1,20 @@
 // Which examples make which batch: pure integers, no data.
 //
-// All epochs form one endless sequence of (epoch, index): epoch e is the permutation of (seed, e), or 0, 1, 2, ... when
-// shuffling is off. With n examples and batches of b, a "step" counts batches from the start of epoch 0:
+// All epochs form one endless sequence of (epoch, index): epoch e is the permutation e of the seed, or 0, 1, 2, ...
+// when shuffling is off. With n examples and batches of b, a "step" counts batches from the start of epoch 0:
 //
-//   kDrop  floor(n / b) batches an epoch; the last n mod b examples of each permutation are left out.
-//   kPad   ceil(n / b) batches an epoch; the last one is short: its missing places repeat its first example and have
-//          weight 0. Every example counts exactly once.
+//   kDrop  floor(n / b) batches an epoch; the last n mod b places of each permutation are left out.
+//   kPad   ceil(n / b) batches an epoch; the last one may be short: its missing places repeat its first example and
+//          count nothing. Every example counts exactly once.
 //   kWrap  step s holds places [s * b, (s + 1) * b) of the endless sequence. A batch belongs to the epoch of its first
-//          example, and its last examples may come from the next epochs: every example is seen once an epoch.
+//          example, and its last examples may come from the next epochs: every example is used once an epoch.
 //
-// A value with a cache of one permutation: not thread-safe.
+// A value, thread-safe.
 #ifndef GRADUS_DATA_BATCH_ORDER_H_
 #define GRADUS_DATA_BATCH_ORDER_H_
 
 #include <cstdint>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
@@ -25,13 +23,13 @@ namespace gradus {
 enum class Remainder { kDrop, kWrap, kPad };
 
 struct BatchPlace {
-  int64_t epoch = 0;   // of the first example
+  int64_t epoch = 0;   // of the batch's first example
   int64_t number = 0;  // of the batch in its epoch
 };
 
 struct ExamplePlace {
   int64_t epoch = 0;
-  int64_t index = 0;
+  int64_t index = 0;  // in the data set
 };
 
 class BatchOrder {
@@ -44,27 +42,26 @@ class BatchOrder {
     Remainder remainder = Remainder::kDrop;
   };
 
-  // Errors: nothing to read, a batch size out of range, a drop that would leave nothing.
+  // Errors: nothing to read, a batch size out of range, dropping that would leave nothing.
   static absl::StatusOr<BatchOrder> Make(const Options& options);
 
+  // How many batches belong to `epoch`; the same for all but with kWrap. Epochs are at least 0.
   int64_t BatchesInEpoch(int64_t epoch) const;
 
-  // The step of batch `number` of `epoch`, or an error when either is negative or beyond 2^62 examples.
-  absl::StatusOr<int64_t> StepOf(int64_t epoch, int64_t number) const;
+  // The step of batch `number` of `epoch` and back. A number past the epoch's end counts on into the next epochs.
+  // Error: negative, or past 2^62 examples.
+  absl::StatusOr<int64_t> StepOf(BatchPlace place) const;
   BatchPlace PlaceOf(int64_t step) const;
 
-  // The examples of a step, batch_size of them, padding included; returns how many are real.
-  int64_t Fill(int64_t step, absl::Span<ExamplePlace> examples);
+  // Writes the batch_size examples of a step, padding included; returns how many of them are real.
+  int64_t Fill(int64_t step, absl::Span<ExamplePlace> examples) const;
 
  private:
   explicit BatchOrder(const Options& options) : options_(options) {}
 
-  int64_t FirstStep(int64_t epoch) const;
-  int64_t IndexAt(int64_t epoch, int64_t place);
+  int64_t PlacesPerEpoch() const;  // of the sequence that is cut into batches: left out ones gone, padding included
 
   Options options_;
-  std::vector<int64_t> permutation_;      // of cached_epoch_; empty until the first shuffle
-  int64_t cached_epoch_ = -1;
 };
 
 }  // namespace gradus

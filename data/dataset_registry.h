@@ -21,7 +21,7 @@
 namespace gradus {
 
 struct DatasetContext {
-  std::string data_dir;  // the folder that relative paths of a config start from; empty: the current one
+  std::string data_dir;  // where the relative paths of a config start, for JoinPath; empty: the current folder
 };
 
 // Opens the data set of `config`, which has the message type that the factory is registered for.
@@ -34,9 +34,6 @@ bool RegisterDataset(absl::string_view message_name, DatasetFactory factory);
 // Opens the data set of `config` by its message's name.
 absl::StatusOr<std::unique_ptr<Dataset>> OpenDataset(const google::protobuf::Message& config,
                                                      const DatasetContext& context);
-
-// `path` as seen from the context's folder; absolute paths stay as they are.
-std::string ResolvePath(absl::string_view path, const DatasetContext& context);
 
 }  // namespace gradus
 

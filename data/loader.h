@@ -9,18 +9,22 @@
 //     ...
 //   }
 //
-// Invariants: the order of examples is a pure function of (seed, epoch), a batch of (options, epoch, number in the
-// epoch): the number of threads changes no byte, and Seek resumes exactly. Batches live in a fixed pool of buffers: after
-// the first of each nothing is allocated. Loader threads are plain threads that never enter OpenMP.
+// Invariants: the order of examples is a pure function of (seed, epoch) and a batch of (options but threads, epoch,
+// number in the epoch): the number of threads changes no byte, and Seek resumes exactly. Batches live in a fixed pool
+// of buffers, so that reading allocates nothing. Loader threads are plain threads that never enter OpenMP.
 //
 // Owns its threads and buffers, shares the data set. Not thread-safe: one thread calls it.
 #ifndef GRADUS_DATA_LOADER_H_
 #define GRADUS_DATA_LOADER_H_
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/tensor.h"
 #include "data/batch_order.h"
@@ -32,24 +36,23 @@ namespace gradus {
 struct LoaderOptions {
   int64_t batch_size = 1;
   bool shuffle = false;
-  uint64_t seed = 0;                          // of the shuffle and of random transforms
-  Remainder remainder = Remainder::kDrop;     // see data/batch_order.h
-  int threads = 0;                            // that read ahead; 0: Next reads in the caller's thread
+  uint64_t seed = 0;                       // of the shuffle and of random transforms
+  Remainder remainder = Remainder::kDrop;  // what happens to examples that fill no batch: data/batch_order.h
+  int threads = 0;                         // that read ahead, at most 256; 0: Next reads in the caller's thread
 };
 
 struct Batch {
-  std::vector<Tensor> columns;     // in the order of Loader::columns(), with a leading dimension of batch_size
-  Tensor weights;                  // f32[batch_size]: 1 for an example, 0 for padding
-  std::vector<int64_t> indices;    // of each example in the data set; padding repeats the first
-  int64_t num_examples = 0;        // without padding; real examples come first
-  int64_t epoch = 0;               // of the first example
-  int64_t number = 0;              // of the batch in its epoch
+  std::vector<Tensor> columns;         // in the order of Loader::columns(), with a leading dimension of batch_size
+  Tensor weights;                      // f32[batch_size]: 1 for an example, 0 for padding
+  std::vector<ExamplePlace> examples;  // epoch and index in the data set of each; padding repeats the first
+  int64_t num_examples = 0;            // without padding; real examples come first
+  BatchPlace place;                    // epoch, and number in the epoch
 };
 
 class Loader {
  public:
-  // Errors: no examples, a batch size that is not positive or, when dropping, larger than the data set, batches that do
-  // not fit into memory. Reads nothing before the first Next.
+  // Reads nothing before the first Next. Errors: no examples, a batch size that is not positive or, when dropping,
+  // larger than the data set, batches that do not fit into memory, too many threads.
   static absl::StatusOr<std::unique_ptr<Loader>> Make(ExampleSource source, const LoaderOptions& options);
   static absl::StatusOr<std::unique_ptr<Loader>> Make(std::shared_ptr<const Dataset> dataset,
                                                       const LoaderOptions& options);
@@ -57,31 +60,55 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  const LoaderOptions& options() const;
+  const LoaderOptions& options() const { return options_; }
+  const ExampleSource& source() const { return source_; }
 
   // Columns of one example; a batch has one more dimension in front.
-  const std::vector<Column>& columns() const;
+  const std::vector<Column>& columns() const { return source_.columns(); }
 
-  // Examples in the data set, and batches that start in an epoch (with kWrap it may differ from epoch to epoch).
-  int64_t num_examples() const;
-  int64_t BatchesInEpoch(int64_t epoch) const;
+  // Examples in the data set, and batches that belong to an epoch (with kWrap they may differ from epoch to epoch).
+  int64_t num_examples() const { return source_.size(); }
+  int64_t BatchesInEpoch(int64_t epoch) const { return order_.BatchesInEpoch(epoch); }
 
-  // The next batch, valid until the next call of Next or Seek; epochs follow each other without end. An error names the
+  // The next batch, valid until the next call of Next or Seek. Epochs follow each other without end. An error names the
   // example that could not be read; the loader stays at that batch.
   absl::StatusOr<const Batch*> Next();
 
-  // The position of the batch that Next will return. To resume: Seek(saved epoch, saved number).
-  int64_t epoch() const;
-  int64_t number() const;
+  // The batch that Next will return; to resume there: Seek(place).
+  BatchPlace place() const { return order_.PlaceOf(next_step_); }
 
-  // Makes `number` of `epoch` the next batch. A number past the epoch's last batch means batches of later epochs.
-  // Errors: a negative epoch or number.
-  absl::Status Seek(int64_t epoch, int64_t number = 0);
+  // Makes `place` the next batch. A number past the epoch's last batch counts on into the next epochs. Error: negative.
+  absl::Status Seek(BatchPlace place);
 
  private:
-  class Impl;
-  explicit Loader(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  class Reader;   // what one thread needs to fill buffers
+  struct Buffer;  // a batch, and whether it is ready
+
+  Loader(ExampleSource source, const LoaderOptions& options, const BatchOrder& order);
+  absl::Status AllocateBuffers();
+  absl::Status StartThreads();
+  void ReadAhead(Reader* reader);  // the body of a thread
+  Buffer& BufferOf(int64_t step) const { return *buffers_[step % buffers_.size()]; }
+
+  const ExampleSource source_;
+  const LoaderOptions options_;
+  const BatchOrder order_;
+
+  // Step s is read into buffer s mod their number, once the batch before it in that buffer is given back. The steps in
+  // [next_step_, taken_) are being read or are ready; the caller may hold the one before next_step_.
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+  std::vector<std::unique_ptr<Reader>> readers_;
+  std::vector<std::thread> threads_;
+
+  mutable std::mutex mutex_;       // guards what follows and the state of buffers
+  std::condition_variable work_;   // for threads: a buffer is free, or the end
+  std::condition_variable ready_;  // for the caller: a buffer is ready
+  int64_t next_step_ = 0;          // that Next returns; written by the caller alone
+  int64_t taken_ = 0;              // first step that no thread has taken
+  bool caller_holds_ = false;      // the buffer of next_step_ - 1
+  int reading_ = 0;                // threads that fill a buffer
+  bool paused_ = true;             // threads take no step; until the first Next after Make or Seek
+  bool stop_ = false;
 };
 
 }  // namespace gradus

@@ -16,8 +16,8 @@ namespace gradus {
 // Order, batches and threads are the loader's (data/loader.h).
 absl::StatusOr<ExampleSource> OpenStream(const DataStream& stream, const DatasetContext& context, TransformMode mode);
 
-// What a stream does to `column` of every example in evaluation, done to one value of a user's: turns u8 images into f32
-// in 0...1 as the data sets do, then applies the stream's deterministic transforms of that column.
+// What a stream does to `column` of every example in evaluation, done to one value of a user's: turns u8 images into
+// f32 in 0...1 as the data sets do, then applies the stream's deterministic transforms of that column.
 absl::StatusOr<Tensor> Preprocess(const DataStream& stream, absl::string_view column, const Tensor& value);
 
 }  // namespace gradus

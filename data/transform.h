@@ -1,8 +1,9 @@
-// What a stream does to one column of each example: normalise, crop, flip. A transform is made from its config message
-// for one input type and one mode; random ones exist in TRAIN mode only, and in EVALUATE mode give way to their
-// deterministic counterpart (a random crop to a centre crop of the same size, a random flip to nothing).
+// What a stream does to a column of each example: normalise, crop, flip. A transform is made from its config message
+// for one input type and one mode. Random ones exist in kTrain only; in kEvaluate they give way to their deterministic
+// counterpart (a random crop to a centre crop of the same size, a random flip to nothing).
 //
-// Transforms are registered by the full name of their config message, members of Transform's oneof and extensions alike:
+// Transforms are registered by the full name of their config message, members of Transform's oneof and extensions
+// alike:
 //
 //   REGISTER_TRANSFORM("acme.Solarize", MakeSolarize);
 #ifndef GRADUS_DATA_TRANSFORM_H_
@@ -10,9 +11,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/random.h"
@@ -31,29 +30,22 @@ class ExampleTransform {
   // The type of what Apply writes.
   virtual const TensorType& output() const = 0;
 
-  // Reads one value of the input type, writes one of the output type; the two do not overlap. All randomness comes from
+  // Reads one value of the input type, writes one of the output type; they do not overlap. All randomness comes from
   // `random`, which depends on (seed, epoch, index, number of the transform) alone. Must not enter OpenMP.
   virtual void Apply(const uint8_t* in, uint8_t* out, RandomSequence* random) const = 0;
 };
 
-// A transform for `input`, null when the mode needs none, or an error that says what the config or the type lacks.
-// `config` has the message type that the factory is registered for.
+// A transform for `input`, null when the mode needs none, or an error that says what is wrong with the config or the
+// type. `config` has the message type that the factory is registered for, and is only borrowed.
 using TransformFactory = absl::StatusOr<std::unique_ptr<ExampleTransform>> (*)(const google::protobuf::Message& config,
                                                                                const TensorType& input,
                                                                                TransformMode mode);
-
-// Null transforms do nothing. `make` is called when the input type is known.
-struct NamedTransform {
-  std::string column;
-  const google::protobuf::Message* config;  // the chosen member of a Transform; borrowed while a source is made
-  TransformMode mode;
-};
 
 // Registers for the life of the process; a second registration of a name is a bug. Not thread-safe: static
 // initialisation only.
 bool RegisterTransform(absl::string_view message_name, TransformFactory factory);
 
-// The transform of `config` by its message's name.
+// The transform of `config` by its message's name. Thread-safe.
 absl::StatusOr<std::unique_ptr<ExampleTransform>> MakeTransform(const google::protobuf::Message& config,
                                                                 const TensorType& input, TransformMode mode);
 
