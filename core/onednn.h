@@ -6,9 +6,10 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
-#include <utility>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/layout.h"
 #include "core/shape.h"
@@ -29,6 +30,10 @@ dnnl::memory::data_type ToDnnl(DType dtype);
 // A descriptor that leaves the layout to oneDNN, and one of a given layout.
 dnnl::memory::desc AnyDesc(const TensorType& type);
 dnnl::memory::desc ToDesc(const Layout& layout);
+
+// The copy of a tensor from one layout to another, with a scratchpad of the user's. The layouts may group the tensor's
+// dimensions differently as long as one of them is plain; else Unimplemented (go through a plain one).
+absl::StatusOr<dnnl::reorder::primitive_desc> ReorderDesc(const Layout& from, const Layout& to);
 
 // Runs `body` and turns oneDNN's exceptions into a Status.
 template <typename Body>
