@@ -1,0 +1,272 @@
+#include "graph/lower.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/nearest_name.h"
+#include "core/status_macros.h"
+#include "graph/builtin_ops.h"
+#include "proto/model.pb.h"
+
+namespace gradus {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// The member of the oneof or the extension that says what a layer, loss or metric is.
+struct Kind {
+  std::string path;  // "conv" or "[acme.roi_align]"
+  const Message* config = nullptr;
+};
+
+Kind KindOf(const Message& message) {
+  std::vector<const FieldDescriptor*> fields;
+  message.GetReflection()->ListFields(message, &fields);
+  for (const FieldDescriptor* field : fields) {
+    const bool is_kind = field->is_extension() || field->containing_oneof() != nullptr;
+    if (!is_kind || field->is_repeated() || field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    return {field->is_extension() ? absl::StrCat("[", field->full_name(), "]") : field->name(),
+            &message.GetReflection()->GetMessage(message, field)};
+  }
+  return {};
+}
+
+bool Runs(Phase only, Mode mode) {
+  switch (only) {
+    case TRAIN:
+      return mode == Mode::kTrain;
+    case EVALUATE:
+      return mode == Mode::kEvaluate;
+    default:
+      return true;
+  }
+}
+
+class Lowering {
+ public:
+  Lowering(const ExpandedModel& model, const LowerOptions& options) : model_(model), options_(options) {
+    network_.mode = options.mode;
+    network_.batch = options.batch;
+  }
+
+  absl::StatusOr<Network> Run() {
+    if (options_.batch <= 0) {
+      return absl::InvalidArgumentError(absl::StrCat("the batch size is ", options_.batch, "; it must be above 0"));
+    }
+    for (int i = 0; i < proto().input_size(); ++i) Keep(AddInput(i));
+    for (int i = 0; i < proto().layer_size(); ++i) {
+      if (Runs(proto().layer(i).only(), options_.mode)) Keep(AddLayer(i));
+    }
+    if (options_.mode != Mode::kInfer) {
+      for (int i = 0; i < proto().loss_size(); ++i) {
+        if (Runs(proto().loss(i).only(), options_.mode)) Keep(AddLoss(i));
+      }
+    }
+    if (options_.mode == Mode::kEvaluate) {
+      for (int i = 0; i < proto().metric_size(); ++i) {
+        if (Runs(proto().metric(i).only(), options_.mode)) Keep(AddMetric(i));
+      }
+    }
+    for (const std::string& name : proto().output()) {
+      auto found = values_.find(name);
+      if (found == values_.end()) {
+        Keep(UnknownOutput(name));
+      } else if (found->second.valid()) {
+        network_.outputs.push_back({name, found->second});
+      }
+    }
+    if (!errors_.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
+    return std::move(network_);
+  }
+
+ private:
+  const Model& proto() const { return model_.model(); }
+
+  void Keep(const absl::Status& status) {
+    if (!status.ok()) errors_.push_back(std::string(status.message()));
+  }
+
+  absl::Status AddInput(int i) {
+    const Input& input = proto().input(i);
+    values_[input.name()] = Value{};
+    const SourceLocation where = model_.Where(absl::StrCat("input[", i, "]"));
+    Dims dims = {options_.batch};
+    dims.insert(dims.end(), input.dims().begin(), input.dims().end());
+    if (auto given = options_.input_dims.find(input.name()); given != options_.input_dims.end()) {
+      const Dims& known = given->second.dims();
+      bool agree = known.size() + 1 == dims.size();
+      for (size_t d = 0; agree && d < known.size(); ++d) agree = dims[d + 1] == -1 || dims[d + 1] == known[d];
+      if (!agree) {
+        return ErrorAt(where, absl::StrCat("input '", input.name(), "' is ", given->second.ToString(),
+                                           " per example, but the model says [", absl::StrJoin(input.dims(), ", "),
+                                           "]"));
+      }
+      dims.resize(1);
+      dims.insert(dims.end(), known.begin(), known.end());
+    }
+    for (int64_t dim : dims) {
+      if (dim == -1) {
+        return ErrorAt(where, absl::StrCat("input '", input.name(), "' has a free dimension (-1), which has to be given"));
+      }
+    }
+    absl::StatusOr<Shape> shape = Shape::Make(dims);
+    if (!shape.ok()) {
+      return ErrorAt(where, absl::StrCat("input '", input.name(), "': ", shape.status().message()));
+    }
+    const TensorType type = {input.dtype() == Input::INT32 ? DType::kInt32 : DType::kFloat32, *shape};
+    GRADUS_ASSIGN_OR_RETURN(
+        Value value, network_.graph.Add({"Input", input.name(), {}, InputAttrs{type}, where, Stage::kCompute, -1}));
+    values_[input.name()] = value;
+    network_.inputs.push_back({input.name(), value});
+    return absl::OkStatus();
+  }
+
+  // The values of names, or nullopt when one of them failed before (and was reported then).
+  template <typename Names>
+  bool Resolve(const Names& names, std::vector<Value>* values) const {
+    for (const std::string& name : names) {
+      auto found = values_.find(name);
+      if (found == values_.end() || !found->second.valid()) return false;
+      values->push_back(found->second);
+    }
+    return true;
+  }
+
+  template <typename Names>
+  bool AllKnown(const Names& names) const {
+    for (const std::string& name : names) {
+      if (!values_.contains(name)) return false;
+    }
+    return true;
+  }
+
+  // "layer.output" where the layer has no such output: the expansion cannot know.
+  absl::Status UnknownOutput(const std::string& name, const SourceLocation& where = {}) const {
+    std::vector<std::string> known;
+    for (const auto& [value, unused] : values_) known.push_back(value);
+    return ErrorAt(where, absl::StrCat("no input or layer gives '", name, "'", Suggestion(name, known, 0)));
+  }
+
+  template <typename Names>
+  absl::Status FirstUnknown(const Names& names, const std::string& path) const {
+    int i = 0;
+    for (const std::string& name : names) {
+      if (!values_.contains(name)) return UnknownOutput(name, model_.Where(absl::StrCat(path, ".input[", i, "]")));
+      ++i;
+    }
+    return absl::OkStatus();
+  }
+
+  // Says after an error what the inputs were and where they come from.
+  absl::Status WithInputs(const absl::Status& status, const std::vector<Value>& inputs) const {
+    std::string message(status.message());
+    for (Value input : inputs) {
+      const Node& node = network_.graph.node(input);
+      absl::StrAppend(&message, "\n  its input '", node.name, "' is ", network_.graph.type(input).ToString(), ", from ",
+                      node.where.ToString());
+    }
+    return absl::Status(status.code(), message);
+  }
+
+  LayerContext Context(const std::string& name, const Kind& kind, std::vector<Value> inputs, Value target,
+                       const std::string& path) {
+    std::string config = absl::StrCat(path, ".", kind.path);
+    return LayerContext(&network_.graph, options_.mode, name, kind.config, std::move(inputs), target,
+                        model_.Where(path), [this, config = std::move(config)](absl::string_view field) {
+                          return model_.Where(field.empty() ? config : absl::StrCat(config, ".", field));
+                        });
+  }
+
+  template <typename Entry>
+  absl::StatusOr<const Entry*> FindEntry(const Kind& kind, absl::string_view what, const std::string& path) const {
+    const std::string where = model_.Where(path).ToString();
+    if (kind.config == nullptr) return absl::InvalidArgumentError(absl::StrCat(where, ": a ", what, " without a kind"));
+    const Entry* entry = Registry<Entry>::Get().Find(kind.config->GetDescriptor()->full_name());
+    if (entry != nullptr) return entry;
+    return absl::InvalidArgumentError(absl::StrCat(where, ": no ", what, " is registered for message '",
+                                                   kind.config->GetDescriptor()->full_name(),
+                                                   "'; is its library linked into this program?"));
+  }
+
+  absl::Status AddLayer(int i) {
+    const Layer& layer = proto().layer(i);
+    const std::string path = absl::StrCat("layer[", i, "]");
+    values_[layer.name()] = Value{};
+    if (!AllKnown(layer.input())) return FirstUnknown(layer.input(), path);
+    std::vector<Value> inputs;
+    if (!Resolve(layer.input(), &inputs)) return absl::OkStatus();
+    const Kind kind = KindOf(layer);
+    GRADUS_ASSIGN_OR_RETURN(const LayerEntry* entry, FindEntry<LayerEntry>(kind, "layer", path));
+    LoweredLayer lowered{layer.name(), kind.path, Value{}, network_.graph.size(), 0, model_.WhereLayer(i)};
+    LayerContext context = Context(layer.name(), kind, inputs, Value{}, path);
+    absl::StatusOr<Value> output = entry->lower(context);
+    if (!output.ok()) return WithInputs(output.status(), inputs);
+    values_[layer.name()] = *output;
+    for (const auto& [name, value] : context.outputs()) values_[absl::StrCat(layer.name(), ".", name)] = value;
+    lowered.output = *output;
+    lowered.last_node = network_.graph.size();
+    network_.layers.push_back(std::move(lowered));
+    return absl::OkStatus();
+  }
+
+  // Losses and metrics: the value for each example; invalid when an input failed before.
+  template <typename Entry, typename Term>
+  absl::StatusOr<Value> AddTerm(const Term& term, const std::string& path, absl::string_view what,
+                                const Entry** entry_out) {
+    std::vector<Value> inputs, targets;
+    std::vector<std::string> target_name;
+    if (term.has_target()) target_name.push_back(term.target());
+    if (!AllKnown(term.input())) return FirstUnknown(term.input(), path);
+    if (!AllKnown(target_name)) return UnknownOutput(term.target(), model_.Where(absl::StrCat(path, ".target")));
+    if (!Resolve(term.input(), &inputs) || !Resolve(target_name, &targets)) return Value{};
+    const Kind kind = KindOf(term);
+    GRADUS_ASSIGN_OR_RETURN(const Entry* entry, FindEntry<Entry>(kind, what, path));
+    *entry_out = entry;
+    LayerContext context = Context(term.name(), kind, inputs, targets.empty() ? Value{} : targets[0], path);
+    absl::StatusOr<Value> output = entry->lower(context);
+    inputs.insert(inputs.end(), targets.begin(), targets.end());
+    if (!output.ok()) return WithInputs(output.status(), inputs);
+    if (const TensorType& type = network_.graph.type(*output); type.dtype != DType::kFloat32) {
+      return WithInputs(ErrorAt(model_.Where(path), absl::StrCat("'", term.name(), "' gives ", type.ToString(),
+                                                                 "; a ", what, " has to be f32")),
+                        inputs);
+    }
+    return *output;
+  }
+
+  absl::Status AddLoss(int i) {
+    const Loss& loss = proto().loss(i);
+    const LossEntry* entry = nullptr;
+    GRADUS_ASSIGN_OR_RETURN(Value values, AddTerm(loss, absl::StrCat("loss[", i, "]"), "loss", &entry));
+    if (values.valid()) network_.losses.push_back({loss.name(), loss.weight(), values, model_.WhereLoss(i)});
+    return absl::OkStatus();
+  }
+
+  absl::Status AddMetric(int i) {
+    const Metric& metric = proto().metric(i);
+    const MetricEntry* entry = nullptr;
+    GRADUS_ASSIGN_OR_RETURN(Value values, AddTerm(metric, absl::StrCat("metric[", i, "]"), "metric", &entry));
+    if (values.valid()) network_.metrics.push_back({metric.name(), values, entry});
+    return absl::OkStatus();
+  }
+
+  const ExpandedModel& model_;
+  const LowerOptions& options_;
+  Network network_;
+  absl::flat_hash_map<std::string, Value> values_;  // by name; invalid: failed, reported
+  std::vector<std::string> errors_;
+};
+
+}  // namespace
+
+absl::StatusOr<Network> Lower(const ExpandedModel& model, const LowerOptions& options) {
+  return Lowering(model, options).Run();
+}
+
+}  // namespace gradus

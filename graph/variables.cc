@@ -1,0 +1,187 @@
+#include "graph/variables.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/check.h"
+#include "core/onednn.h"
+#include "core/status_macros.h"
+#include "graph/initializer.h"
+
+namespace gradus {
+namespace {
+
+absl::StatusOr<AlignedBytes> Allocate(const Variable& variable, int64_t bytes) {
+  AlignedBytes data = AllocateAligned(bytes);
+  if (data == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory left for variable '", variable.name, "' (", bytes, " bytes)"));
+  }
+  return data;
+}
+
+}  // namespace
+
+absl::StatusOr<int> VariableStore::Declare(const Variable& variable) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  auto known = by_name_.find(variable.name);
+  if (known == by_name_.end()) {
+    const int index = static_cast<int>(entries_.size());
+    entries_.emplace_back().variable = variable;
+    by_name_.emplace(variable.name, index);
+    return index;
+  }
+  const Variable& other = entries_[known->second].variable;
+  if (other.type != variable.type || other.role != variable.role) {
+    return ErrorAt(variable.where, absl::StrCat("variable '", variable.name, "' is ", variable.type.ToString(),
+                                                " here but ", other.type.ToString(), " in an earlier plan"));
+  }
+  return known->second;
+}
+
+int VariableStore::Find(absl::string_view name) const {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  auto found = by_name_.find(name);
+  return found == by_name_.end() ? -1 : found->second;
+}
+
+int VariableStore::size() const {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return static_cast<int>(entries_.size());
+}
+
+const Variable& VariableStore::variable(int index) const {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return entries_[index].variable;
+}
+
+Layout VariableStore::layout(int index) const {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return entries_[index].layout;
+}
+
+absl::StatusOr<Layout> VariableStore::FixLayout(int index, const Layout& layout) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  Entry& entry = entries_[index];
+  if (!entry.layout.any()) return entry.layout;
+  entry.layout = layout;
+  if (entry.data != nullptr) {  // a value in plain layout, from before any plan
+    AlignedBytes plain = std::move(entry.data);
+    GRADUS_ASSIGN_OR_RETURN(entry.data, Allocate(entry.variable, layout.bytes()));
+    GRADUS_RETURN_IF_ERROR(Reorder(Layout::Plain(entry.variable.type), plain.get(), layout, entry.data.get()));
+  }
+  return entry.layout;
+}
+
+int VariableStore::Replica(int index, const Layout& layout) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  Entry& entry = entries_[index];
+  GRADUS_CHECK(!entry.layout.any());
+  if (entry.layout == layout) return -1;
+  for (size_t i = 0; i < entry.replicas.size(); ++i) {
+    if (entry.replicas[i].layout == layout) return static_cast<int>(i);
+  }
+  entry.replicas.emplace_back().layout = layout;
+  return static_cast<int>(entry.replicas.size()) - 1;
+}
+
+absl::Status VariableStore::MaterializeLocked(Entry* entry) {
+  if (entry->version == 0) {
+    GRADUS_ASSIGN_OR_RETURN(Tensor initial, InitialValue(entry->variable, seed_));
+    GRADUS_RETURN_IF_ERROR(WriteLocked(entry, initial));
+  }
+  for (ReplicaEntry& replica : entry->replicas) {
+    if (replica.data != nullptr) continue;
+    GRADUS_ASSIGN_OR_RETURN(replica.data, Allocate(entry->variable, replica.layout.bytes()));
+    absl::Status made = TryOneDnn([&] {
+      dnnl::memory from(ToDesc(entry->layout), CpuEngine(), entry->data.get());
+      dnnl::memory to(ToDesc(replica.layout), CpuEngine(), replica.data.get());
+      dnnl::reorder reorder(from, to);
+      replica.convert = [from, to, reorder]() mutable { reorder.execute(CpuStream(), from, to); };
+    });
+    if (!made.ok()) {
+      return absl::Status(made.code(), absl::StrCat("variable '", entry->variable.name, "' from ",
+                                                    entry->layout.ToString(), " to ", replica.layout.ToString(), ": ",
+                                                    made.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VariableStore::Materialize(int index) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return MaterializeLocked(&entries_[index]);
+}
+
+void* VariableStore::data(int index) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return entries_[index].data.get();
+}
+
+void* VariableStore::replica_data(int index, int replica) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return entries_[index].replicas[replica].data.get();
+}
+
+absl::Status VariableStore::Refresh(int index, int replica) {
+  Entry* entry;
+  ReplicaEntry* copy;
+  {
+    std::lock_guard<std::recursive_mutex> lock(mutex_);
+    entry = &entries_[index];
+    copy = &entry->replicas[replica];
+    if (copy->version == entry->version) return absl::OkStatus();
+    GRADUS_RETURN_IF_ERROR(TryOneDnn([&] { copy->convert(); }));
+    copy->version = entry->version.load();
+  }
+  return absl::OkStatus();
+}
+
+void VariableStore::Touch(int index) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  ++entries_[index].version;
+}
+
+absl::StatusOr<Tensor> VariableStore::Get(int index) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  Entry& entry = entries_[index];
+  if (entry.version == 0) return InitialValue(entry.variable, seed_);
+  Tensor value(entry.variable.type);
+  const Layout plain = Layout::Plain(entry.variable.type);
+  GRADUS_RETURN_IF_ERROR(Reorder(entry.layout.any() ? plain : entry.layout, entry.data.get(), plain, value.data()));
+  return value;
+}
+
+absl::Status VariableStore::Set(int index, const Tensor& value) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  Entry& entry = entries_[index];
+  if (value.type() != entry.variable.type) {
+    return absl::InvalidArgumentError(absl::StrCat("variable '", entry.variable.name, "' is ",
+                                                   entry.variable.type.ToString(), "; the new value is ",
+                                                   value.type().ToString()));
+  }
+  return WriteLocked(&entry, value);
+}
+
+absl::Status VariableStore::WriteLocked(Entry* entry, const Tensor& value) {
+  const Layout plain = Layout::Plain(entry->variable.type);
+  const Layout& storage = entry->layout.any() ? plain : entry->layout;
+  if (entry->data == nullptr) {
+    GRADUS_ASSIGN_OR_RETURN(entry->data, Allocate(entry->variable, storage.bytes()));
+  }
+  GRADUS_RETURN_IF_ERROR(Reorder(plain, value.data(), storage, entry->data.get()));
+  ++entry->version;
+  return absl::OkStatus();
+}
+
+int64_t VariableStore::bytes() const {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  int64_t total = 0;
+  for (const Entry& entry : entries_) {
+    total += entry.layout.any() ? entry.variable.type.bytes() : entry.layout.bytes();
+    for (const ReplicaEntry& replica : entry.replicas) total += replica.layout.bytes();
+  }
+  return total;
+}
+
+}  // namespace gradus
