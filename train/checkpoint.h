@@ -25,12 +25,10 @@
 #include "absl/types/span.h"
 #include "core/tensor.h"
 #include "proto/checkpoint.pb.h"
+#include "train/checkpoint_state.h"
 #include "train/safetensors.h"
 
 namespace gradus {
-
-// The format that this build writes, and the newest that it reads.
-constexpr int kCheckpointFormatVersion = 1;
 
 // ---- Writing.
 
@@ -53,29 +51,34 @@ class Checkpoint {
 
   const std::string& folder() const { return folder_; }
   const CheckpointState& state() const { return state_; }
-  const SafetensorsFile& model() const { return model_; }
-  const SafetensorsFile& optimizer() const { return optimizer_; }
+  const SafetensorsFile& model() const { return model_.file; }
+  const SafetensorsFile& optimizer() const { return optimizer_.file; }
 
   // A tensor of the model or the optimiser. NotFound; DataLoss when its bytes do not have their checksum.
-  absl::StatusOr<Tensor> ReadModel(absl::string_view name) const;
-  absl::StatusOr<Tensor> ReadOptimizer(absl::string_view name) const;
+  absl::StatusOr<Tensor> ReadModel(absl::string_view name) const { return Read(model_, name); }
+  absl::StatusOr<Tensor> ReadOptimizer(absl::string_view name) const { return Read(optimizer_, name); }
 
   // Reads every tensor and compares checksums. Needs a few MiB of memory, whatever the checkpoint's size.
   absl::Status Verify() const;
 
  private:
-  Checkpoint(std::string folder, CheckpointState state, SafetensorsFile model, SafetensorsFile optimizer)
+  struct Part {
+    SafetensorsFile file;
+    std::vector<uint32_t> crcs;  // of file.tensors(), in their order
+  };
+
+  Checkpoint(std::string folder, CheckpointState state, Part model, Part optimizer)
       : folder_(std::move(folder)),
         state_(std::move(state)),
         model_(std::move(model)),
         optimizer_(std::move(optimizer)) {}
 
-  absl::StatusOr<Tensor> Read(const SafetensorsFile& file, absl::string_view name) const;
+  absl::StatusOr<Tensor> Read(const Part& part, absl::string_view name) const;
 
   std::string folder_;
   CheckpointState state_;
-  SafetensorsFile model_;
-  SafetensorsFile optimizer_;
+  Part model_;
+  Part optimizer_;
 };
 
 // The steps of a run's checkpoints, ascending, damaged ones included; empty without a run.

@@ -1,8 +1,4 @@
-// Tensors in a file that any tool reads: the safetensors format (https://github.com/huggingface/safetensors). A file is
-//
-//   8 bytes   length N of the header, little-endian
-//   N bytes   JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ..., "__metadata__": {...}}
-//   the rest  row-major little-endian elements; offsets count from here; no gaps and no overlaps
+// Tensors in a file that any tool reads: the safetensors format (train/safetensors_header.h says how it looks).
 //
 // Writing is deterministic and holds one tensor at a time. Reading trusts nothing: a file that opens has a header whose
 // every number was checked against the others and against the file's size.
@@ -22,13 +18,9 @@
 #include "core/file.h"
 #include "core/shape.h"
 #include "core/tensor.h"
+#include "train/safetensors_header.h"
 
 namespace gradus {
-
-struct NamedType {
-  std::string name;
-  TensorType type;
-};
 
 // ---- Writing.
 
@@ -44,8 +36,7 @@ struct TensorToWrite {
 TensorToWrite ToWrite(absl::string_view name, const Tensor& tensor);
 
 struct WrittenTensor {
-  std::string name;
-  TensorType type;
+  NamedType tensor;
   uint32_t crc32c = 0;  // of its bytes in the file
 };
 
@@ -56,23 +47,9 @@ absl::StatusOr<std::vector<WrittenTensor>> WriteSafetensors(absl::string_view pa
 
 // ---- Reading.
 
-// A tensor as it lies in a file.
-struct StoredTensor {
-  std::string name;
-  std::string dtype;  // the file's word for it: "F32", "BF16", ...
-  TensorType type;    // as Read() gives it; kOpaque with a shape of bytes when it cannot
-  Shape shape;
-  int64_t offset = 0;  // in the file
-  int64_t bytes = 0;   // in the file
-
-  std::string ToString() const;  // "BF16[2, 3]"
-};
-
 // An open file whose header has been checked. Movable; safe to read from several threads.
 class SafetensorsFile {
  public:
-  static constexpr int64_t kMaxHeaderBytes = 100'000'000;  // as in the reference implementation
-
   // DataLoss, naming file and tensor, for whatever is not a well-formed file.
   static absl::StatusOr<SafetensorsFile> Open(absl::string_view path);
 
@@ -84,18 +61,19 @@ class SafetensorsFile {
   // Null when there is none of that name.
   const StoredTensor* Find(absl::string_view name) const;
 
-  // The elements as the file has them; `bytes` must be tensor.bytes long.
-  absl::Status ReadBytes(const StoredTensor& tensor, absl::Span<uint8_t> bytes) const;
+  // Bytes of the tensor as the file has them, from its byte `first` on.
+  absl::Status ReadBytes(const StoredTensor& tensor, int64_t first, absl::Span<uint8_t> bytes) const;
 
   // The tensor in a type of ours: F32, F64, I32, U8 as they are, BOOL as u8, F16 and BF16 as f32 (exact). Unimplemented
   // for others, which a file may contain as long as nobody reads them.
   absl::StatusOr<Tensor> Read(const StoredTensor& tensor) const;
 
  private:
-  SafetensorsFile(InputFile file, std::vector<StoredTensor> tensors)
-      : file_(std::move(file)), tensors_(std::move(tensors)) {}
+  SafetensorsFile(InputFile file, int64_t data_start, std::vector<StoredTensor> tensors)
+      : file_(std::move(file)), data_start_(data_start), tensors_(std::move(tensors)) {}
 
   InputFile file_;
+  int64_t data_start_;  // in the file
   std::vector<StoredTensor> tensors_;
 };
 

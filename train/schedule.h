@@ -12,8 +12,8 @@ namespace gradus {
 
 // The run that a schedule is laid over.
 struct ScheduleSpan {
-  int64_t total_steps = 0;      // of the whole run, those before a resume included; above 0
-  int64_t steps_per_epoch = 0;  // 0: unknown, then the unit EPOCH is an error
+  int64_t total_steps = 0;     // of the whole run, those before a resume included; above 0
+  double steps_per_epoch = 0;  // not whole when batches wrap around; 0: unknown, then the unit EPOCH is an error
 };
 
 // OK, or all that is wrong at once, each with its field ("schedule.step.every must be above 0, not -1").
