@@ -1,5 +1,5 @@
-// The rows of the test that walks the registry (tests/ops/registry_test.cc). Every operation registers at least ten good
-// cases and three bad ones, in tests/ops/<family>_cases.cc:
+// The rows of the test that walks the registry (tests/ops/registry_test.cc). Every operation registers at least ten
+// good cases and three bad ones, in tests/ops/<family>_cases.cc:
 //
 //   REGISTER_OP_CASES(Softmax,
 //                     std::vector<OpCase>{
@@ -13,12 +13,15 @@
 //
 // Every good case is run four ways:
 //   types      Graph::Add accepts it, and the reference gives outputs of the types it promises;
-//   gradient   the rule against central differences of the float64 reference, relative error <= 1e-6, with random output
+//   gradient   the rule against central differences of the float64 reference, relative error <= 1e-6, with random
+//   output
 //              gradients, by each f32 input (not for operations with NoGradient);
-//   kernels    each candidate of the factory against the reference, for inputs that are plain, channels last, in blocks of 8
-//              and 16 and mixed, for one and two threads; outputs and scratch hold NaN before the run; padded tails must be
-//              zero, writes beyond a buffer and a second run that gives other bytes are failures;
-//   shapes     each input in turn with odd ranks, sizes (0, 1, 2^31, 2^55) and types: a Status or a type, never a signal.
+//   kernels    each candidate of the factory against the reference, for inputs that are plain, channels last, in blocks
+//   of 8
+//              and 16 and mixed, for one and two threads; outputs and scratch hold NaN before the run; padded tails
+//              must be zero, writes beyond a buffer and a second run that gives other bytes are failures;
+//   shapes     each input in turn with odd ranks, sizes (0, 1, 2^31, 2^55) and types: a Status or a type, never a
+//   signal.
 // Among the cases of an operation whose input 0 has rank 4, channels (axis 1) of 1, 7 and 20 must occur.
 //
 // A case is small: its reference runs hundreds of times. Below 2000 elements for each input is a good measure.
@@ -85,15 +88,15 @@ struct OpCase {
   Attrs attrs = {};
   std::vector<Domain> domains = {};  // by input; missing ones are Domain{}
   // For an operation that needs a forward partner (Node::forward) or another node's opaque output: builds that too. The
-  // node under test is the one whose output it returns. Kernels of the others run as well, each candidate of the forward
-  // partner in turn. Empty: Graph::Add of the operation on `inputs` with `attrs`.
+  // node under test is the one whose output it returns. Kernels of the others run as well, each candidate of the
+  // forward partner in turn. Empty: Graph::Add of the operation on `inputs` with `attrs`.
   CaseBuilder build = {};
 
   // Fed inputs by which the rule gives no gradient on purpose (masks, labels held as f32).
   std::vector<int> constant = {};
   double gradient_tolerance = 1e-6;
-  // Allowed distance between kernel and reference, relative to the largest magnitude of an output in the reference, or to
-  // `magnitude` if that is larger: for outputs that cancel to about zero (batch norm's dx of a batch of one).
+  // Allowed distance between kernel and reference, relative to the largest magnitude of an output in the reference, or
+  // to `magnitude` if that is larger: for outputs that cancel to about zero (batch norm's dx of a batch of one).
   double tolerance = 2e-5;
   double magnitude = 0;
 };
