@@ -1,11 +1,12 @@
 #include "ops/window.h"
 
 #include <algorithm>
-#include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/utility/utility.h"
 #include "core/status_macros.h"
 
 namespace gradus {
@@ -127,13 +128,14 @@ absl::StatusOr<Dims> WindowOutput(const Window& window, const TensorType& input)
   GRADUS_RETURN_IF_ERROR(CheckRange("dilation", window.dilation, count, 1));
   GRADUS_RETURN_IF_ERROR(CheckRange("pad_begin", window.pad_begin, count, 0));
   GRADUS_RETURN_IF_ERROR(CheckRange("pad_end", window.pad_end, count, 0));
-  Dims output, padded, reach;
+  absl::StatusOr<Dims> output(absl::in_place, count, int64_t{0});
+  Dims padded(count, 0), reach(count, 0);
   bool fits = true;
   for (int i = 0; i < count; ++i) {
-    padded.push_back(input.shape[2 + i] + window.pad_begin[i] + window.pad_end[i]);
-    reach.push_back(window.Reach(i));
+    padded[i] = input.shape[2 + i] + window.pad_begin[i] + window.pad_end[i];
+    reach[i] = window.Reach(i);
     fits = fits && padded[i] >= reach[i];
-    output.push_back((padded[i] - reach[i]) / window.stride[i] + 1);
+    (*output)[i] = (padded[i] - reach[i]) / window.stride[i] + 1;
   }
   if (fits) return output;
   return absl::InvalidArgumentError(absl::StrCat("the window [", absl::StrJoin(reach, ", "), "] is larger than the ",
