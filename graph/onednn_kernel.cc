@@ -1,4 +1,4 @@
-#include "ops/kernels/onednn_kernel.h"
+#include "graph/onednn_kernel.h"
 
 #include <algorithm>
 #include <cstring>

@@ -7,8 +7,8 @@
 //
 // Binding writes zeros to the padding of blocked buffers (oneDNN does so whenever it is told an address), so memory must
 // be bound before it holds anything else. A kernel is used by one thread at a time; candidates may be shared.
-#ifndef GRADUS_OPS_KERNELS_ONEDNN_KERNEL_H_
-#define GRADUS_OPS_KERNELS_ONEDNN_KERNEL_H_
+#ifndef GRADUS_GRAPH_ONEDNN_KERNEL_H_
+#define GRADUS_GRAPH_ONEDNN_KERNEL_H_
 
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -44,4 +44,4 @@ Candidate ZerosCandidate(const KernelContext& context);
 
 }  // namespace gradus
 
-#endif  // GRADUS_OPS_KERNELS_ONEDNN_KERNEL_H_
+#endif  // GRADUS_GRAPH_ONEDNN_KERNEL_H_

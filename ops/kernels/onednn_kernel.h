@@ -1,0 +1,1 @@
+#include "graph/onednn_kernel.h"
