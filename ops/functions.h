@@ -39,10 +39,10 @@ Value BroadcastTo(GradientContext& context, Value x, const Shape& shape);
 Value SumTo(GradientContext& context, Value x, const Shape& shape);
 
 // The same elements in row-major order under another shape; x itself when it has that shape.
-Value Reshape(GradientContext& context, Value x, const Shape& shape);
+Value ReshapeTo(GradientContext& context, Value x, const Shape& shape);
 
 // Axis k of the result is axis permutation[k] of x.
-Value Transpose(GradientContext& context, Value x, const Dims& permutation);
+Value Permute(GradientContext& context, Value x, const Dims& permutation);
 
 }  // namespace gradus
 
