@@ -1,0 +1,154 @@
+#include "graph/passes.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "graph/builtin_ops.h"
+#include "graph/op.h"
+
+namespace gradus {
+namespace {
+
+absl::Status Rebuild(Program* program, const std::vector<bool>& keep,
+                     const absl::flat_hash_map<Value, Value>& replacement) {
+  absl::flat_hash_map<Value, Value> moved;
+  const std::unique_ptr<bool[]> flags(new bool[keep.size()]);
+  std::copy(keep.begin(), keep.end(), flags.get());
+  GRADUS_ASSIGN_OR_RETURN(Graph graph, program->graph.Rebuild({flags.get(), keep.size()}, replacement, &moved));
+  program->graph = std::move(graph);
+  for (NamedValue& fetch : program->fetches) fetch.value = moved.at(fetch.value);
+  for (auto& [gradient, parameter] : program->gradients) {
+    gradient = moved.at(gradient);
+    parameter = moved.at(parameter);
+  }
+  return absl::OkStatus();
+}
+
+// What two nodes must share to be one.
+struct NodeKey {
+  const OpDef* op;
+  std::vector<Value> inputs;
+  Attrs attrs;
+  int forward;
+  Stage stage;
+  friend bool operator==(const NodeKey& a, const NodeKey& b) {
+    return a.op == b.op && a.inputs == b.inputs && a.attrs == b.attrs && a.forward == b.forward && a.stage == b.stage;
+  }
+  template <typename H>
+  friend H AbslHashValue(H h, const NodeKey& key) {
+    return H::combine(std::move(h), key.op, key.inputs, key.attrs, key.forward, key.stage);
+  }
+};
+
+absl::Status Broken(const Node& node, absl::string_view what) {
+  return absl::InternalError(absl::StrCat("node '", node.name, "' (", node.op->name(), "): ", what));
+}
+
+}  // namespace
+
+absl::Status Prune(Program* program) {
+  const Graph& graph = program->graph;
+  std::vector<bool> keep(graph.size(), false);
+  for (const NamedValue& fetch : program->fetches) keep[fetch.value.node] = true;
+  for (const auto& [gradient, parameter] : program->gradients) keep[gradient.node] = keep[parameter.node] = true;
+  for (int i = graph.size() - 1; i >= 0; --i) {
+    const Node& node = graph.node(i);
+    if (node.op->is_sink()) keep[i] = true;
+    if (!keep[i]) continue;
+    for (Value input : node.inputs) keep[input.node] = true;
+    if (node.forward >= 0) keep[node.forward] = true;
+  }
+  return Rebuild(program, keep, {});
+}
+
+absl::Status MergeEqual(Program* program) {
+  const Graph& graph = program->graph;
+  std::vector<bool> keep(graph.size(), true);
+  absl::flat_hash_map<Value, Value> replacement;
+  absl::flat_hash_map<NodeKey, int> seen;
+  std::vector<int> same_as(graph.size());
+  for (int i = 0; i < graph.size(); ++i) {
+    const Node& node = graph.node(i);
+    same_as[i] = i;
+    if (node.op->is_random() || node.op->is_sink() || node.op->is_source()) continue;
+    NodeKey key{node.op, node.inputs, node.attrs, node.forward < 0 ? -1 : same_as[node.forward], node.stage};
+    for (Value& input : key.inputs) input.node = same_as[input.node];
+    const auto [entry, added] = seen.try_emplace(std::move(key), i);
+    if (added) continue;
+    same_as[i] = entry->second;
+    keep[i] = false;
+    for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
+      replacement[Value{i, output}] = Value{entry->second, output};
+    }
+  }
+  if (replacement.empty()) return absl::OkStatus();
+  program->graph.RedirectForward(same_as);  // the node that stays takes the dropped one's place
+  return Rebuild(program, keep, replacement);
+}
+
+const std::vector<Pass>& Pipeline() {
+  static const auto* const passes = new std::vector<Pass>{
+      {"prune", Prune},
+      {"merge_equal", MergeEqual},
+  };
+  return *passes;
+}
+
+absl::Status RunPasses(Program* program, const PassOptions& options) {
+  if (options.dump) options.dump("", *program);
+  for (const std::string& name : options.skip) {
+    const auto known = [&name](const Pass& pass) { return pass.name == name; };
+    if (std::none_of(Pipeline().begin(), Pipeline().end(), known)) {
+      return absl::InvalidArgumentError(absl::StrCat("there is no pass '", name, "' to skip"));
+    }
+  }
+  for (const Pass& pass : Pipeline()) {
+    if (std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end()) continue;
+    GRADUS_RETURN_IF_ERROR(pass.run(program));
+    const absl::Status verified = Verify(*program);
+    if (!verified.ok()) {
+      return absl::InternalError(absl::StrCat("after pass '", pass.name, "': ", verified.message()));
+    }
+    if (options.dump) options.dump(pass.name, *program);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Verify(const Program& program) {
+  const Graph& graph = program.graph;
+  absl::flat_hash_set<absl::string_view> names;
+  for (int i = 0; i < graph.size(); ++i) {
+    const Node& node = graph.node(i);
+    if (!names.insert(node.name).second) return Broken(node, "its name is not unique");
+    std::vector<TensorType> types;
+    for (Value input : node.inputs) {
+      if (input.node < 0 || input.node >= i) return Broken(node, "an input does not come before it");
+      if (input.output >= static_cast<int>(graph.node(input).outputs.size())) {
+        return Broken(node, absl::StrCat("'", graph.node(input).name, "' has no output ", input.output));
+      }
+      if (graph.node(input).stage > node.stage) return Broken(node, "an input comes from a later stage");
+      types.push_back(graph.type(input));
+    }
+    if (node.forward >= i) return Broken(node, "its forward partner does not come before it");
+    absl::StatusOr<std::vector<TensorType>> outputs = node.op->types()(TypeContext{types, node.attrs});
+    if (!outputs.ok()) return Broken(node, outputs.status().message());
+    if (*outputs != node.outputs) return Broken(node, "its types are not what its operation says");
+    if (const int variable = graph.variable_of(i); variable >= 0) {
+      if (variable >= static_cast<int>(graph.variables().size())) return Broken(node, "there is no such variable");
+      if (!node.op->is_sink() && graph.ReadOf(variable) != Value{i, 0}) return Broken(node, "a second read");
+    }
+  }
+  for (const NamedValue& fetch : program.fetches) {
+    if (fetch.value.node < 0 || fetch.value.node >= graph.size()) {
+      return absl::InternalError(absl::StrCat("fetch '", fetch.name, "' is of no node"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gradus

@@ -1,0 +1,224 @@
+#include "graph/plan.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#ifdef GRADUS_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/check.h"
+#include "core/status_macros.h"
+#include "graph/op.h"
+#include "graph/plan_builder.h"
+
+namespace gradus {
+namespace {
+
+int64_t FirstNonFinite(const float* values, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (!std::isfinite(values[i])) return i;
+  }
+  return -1;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Plan>> Plan::Compile(Program program, VariableStore* store,
+                                                    const PlanOptions& options) {
+  return PlanBuilder(std::move(program), store, options).Build();
+}
+
+MemoryNeed Plan::memory() const { return {arena_bytes_, lower_bound_, store_->bytes()}; }
+
+std::vector<std::pair<std::string, std::string>> Plan::KernelChoices() const {
+  std::vector<std::pair<std::string, std::string>> choices;
+  for (const PlanStep& step : steps_) {
+    if (step.node >= 0) choices.emplace_back(step.name, step.implementation);
+  }
+  return choices;
+}
+
+absl::Status Plan::Bind(uint8_t* arena, const RunState* state) {
+  arena_ = arena;
+#ifdef GRADUS_ASAN
+  ASAN_UNPOISON_MEMORY_REGION(arena, arena_bytes_);
+#endif
+  for (int variable : used_variables_) GRADUS_RETURN_IF_ERROR(store_->Materialize(variable));
+  addresses_.assign(buffers_.size(), nullptr);
+  for (size_t b = 0; b < buffers_.size(); ++b) {
+    const PlanBuffer& buffer = buffers_[b];
+    if (buffer.variable >= 0) {
+      addresses_[b] = buffer.replica < 0 ? store_->data(buffer.variable)
+                                         : store_->replica_data(buffer.variable, buffer.replica);
+    } else if (buffer.offset >= 0) {
+      addresses_[b] = arena + buffer.offset;
+    }
+  }
+  input_pointers_.resize(steps_.size());
+  output_pointers_.resize(steps_.size());
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    PlanStep& step = steps_[s];
+    input_pointers_[s].clear();
+    output_pointers_[s].clear();
+    for (int b : step.inputs) input_pointers_[s].push_back(Address(b));
+    for (int b : step.outputs) output_pointers_[s].push_back(Address(b));
+    Buffers bound;
+    bound.inputs = input_pointers_[s];
+    bound.outputs = absl::MakeConstSpan(output_pointers_[s]);
+    bound.scratch = step.scratch < 0 ? nullptr : Address(step.scratch);
+    bound.state = state;
+    step.kernel->Bind(bound);
+  }
+#ifdef GRADUS_ASAN
+  ASAN_POISON_MEMORY_REGION(arena, arena_bytes_);
+  for (const auto& [name, feed] : feeds_) ASAN_UNPOISON_MEMORY_REGION(Address(feed.buffer), buffers_[feed.buffer].bytes);
+#endif
+  return absl::OkStatus();
+}
+
+void* Plan::FeedAddress(absl::string_view name, TensorType* type) const {
+  auto found = feeds_.find(name);
+  if (found == feeds_.end()) return nullptr;
+  *type = found->second.type;
+#ifdef GRADUS_ASAN
+  ASAN_UNPOISON_MEMORY_REGION(Address(found->second.buffer), buffers_[found->second.buffer].bytes);
+#endif
+  return Address(found->second.buffer);
+}
+
+const void* Plan::FetchAddress(absl::string_view name, TensorType* type) const {
+  auto found = fetches_.find(name);
+  if (found == fetches_.end()) return nullptr;
+  *type = found->second.type;
+  return Address(found->second.buffer);
+}
+
+std::vector<std::string> Plan::feeds() const { return feed_order_; }
+
+// What reads outside the lives that the planner was told of is caught: by NaNs when debugging, by ASan when built with it.
+void Plan::StartLives([[maybe_unused]] int step) {
+#ifdef GRADUS_ASAN
+  for (int b : starts_[step]) ASAN_UNPOISON_MEMORY_REGION(addresses_[b], buffers_[b].bytes);
+#endif
+  if (!options_.debug_arena) return;
+  for (int b : starts_[step]) {
+    const bool is_feed = std::any_of(feeds_.begin(), feeds_.end(), [b](const auto& f) { return f.second.buffer == b; });
+    if (!is_feed) std::memset(addresses_[b], 0xff, buffers_[b].bytes);
+  }
+}
+
+void Plan::EndLives([[maybe_unused]] int step) {
+#ifdef GRADUS_ASAN
+  if (step + 1 == static_cast<int>(steps_.size())) return;  // fetches are read now
+  for (int b : ends_[step]) ASAN_POISON_MEMORY_REGION(addresses_[b], buffers_[b].bytes);
+#endif
+}
+
+absl::Status Plan::RunStep(const PlanStep& step) {
+  absl::Status status = step.kernel->Run();
+  if (status.ok() || step.node < 0) return status;
+  const Node& node = program_.graph.node(step.node);
+  return absl::Status(status.code(), absl::StrCat(node.where.ToString(), ": ", node.op->name(), " '", node.name,
+                                                  "': ", status.message()));
+}
+
+absl::Status Plan::Run(Stage stage) {
+  const int which = static_cast<int>(stage);
+  if (stage == Stage::kCompute) {
+    for (ReplicaUse use : replicas_) GRADUS_RETURN_IF_ERROR(store_->Refresh(use.variable, use.replica));
+  }
+  for (int s = which == 0 ? 0 : stage_end_[which - 1]; s < stage_end_[which]; ++s) {
+    StartLives(s);
+    GRADUS_RETURN_IF_ERROR(RunStep(steps_[s]));
+    EndLives(s);
+  }
+  for (int variable : written_[which]) store_->Touch(variable);
+  return absl::OkStatus();
+}
+
+absl::Status Plan::RunCheckingNumerics() {
+  for (ReplicaUse use : replicas_) GRADUS_RETURN_IF_ERROR(store_->Refresh(use.variable, use.replica));
+  for (int s = 0; s < stage_end_[0]; ++s) {
+    const PlanStep& step = steps_[s];
+    StartLives(s);
+    GRADUS_RETURN_IF_ERROR(RunStep(step));
+    if (step.node >= 0) {
+      const Node& node = program_.graph.node(step.node);
+      for (size_t i = 0; i < step.outputs.size(); ++i) {
+        if (node.outputs[i].dtype != DType::kFloat32) continue;
+        const auto* values = static_cast<const float*>(Address(step.outputs[i]));
+        const int64_t at = FirstNonFinite(values, step.output_layouts[i].bytes() / 4);
+        if (at < 0) continue;
+        return absl::OutOfRangeError(absl::StrCat(node.where.ToString(), ": ", node.op->name(), " '", node.name,
+                                                  "' is the first to give ", std::isnan(values[at]) ? "NaN" : "infinity",
+                                                  " (output ", i, ", ", node.outputs[i].ToString(), ")"));
+      }
+    }
+    EndLives(s);
+  }
+  return absl::OkStatus();
+}
+
+std::vector<double> Plan::TimeSteps(int rounds) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> times(steps_.size());
+  for (int round = 0; round < rounds; ++round) {
+    for (size_t s = 0; s < steps_.size(); ++s) {
+      StartLives(static_cast<int>(s));
+      const Clock::time_point start = Clock::now();
+      if (!steps_[s].kernel->Run().ok()) continue;
+      times[s].push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());
+      EndLives(static_cast<int>(s));
+    }
+  }
+  std::vector<double> medians;
+  for (std::vector<double>& step : times) {
+    std::sort(step.begin(), step.end());
+    medians.push_back(step.empty() ? 0 : step[step.size() / 2]);
+  }
+  for (int stage = 0; stage < 3; ++stage) {
+    for (int variable : written_[stage]) store_->Touch(variable);
+  }
+  return medians;
+}
+
+std::string Plan::ToString() const {
+  std::string text;
+  auto print = [this](int b) {
+    const PlanBuffer& buffer = buffers_[b];
+    if (buffer.variable < 0) return absl::StrCat("@", buffer.offset);
+    return absl::StrCat(store_->variable(buffer.variable).name, buffer.replica < 0 ? "" : "'");
+  };
+  auto list = [&print](const std::vector<int>& buffers) {
+    return absl::StrJoin(buffers, ", ", [&print](std::string* out, int b) { out->append(print(b)); });
+  };
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const PlanStep& step = steps_[s];
+    absl::StrAppend(&text, s, " ", step.name, " [", step.implementation, "] (", list(step.inputs), ") -> (",
+                    list(step.outputs), ")");
+    for (const Layout& layout : step.output_layouts) absl::StrAppend(&text, " ", layout.ToString());
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+std::string Plan::DrawMemory(int width, int height) const {
+  std::vector<BufferUse> uses;
+  gradus::MemoryPlan plan;
+  plan.total_bytes = arena_bytes_;
+  for (const PlanBuffer& buffer : buffers_) {
+    if (buffer.offset < 0) continue;
+    uses.push_back({buffer.bytes, buffer.first_step, buffer.last_step});
+    plan.offsets.push_back(buffer.offset);
+  }
+  return DrawMemoryPlan(uses, plan, width, height);
+}
+
+}  // namespace gradus

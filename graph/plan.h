@@ -1,0 +1,144 @@
+// A compiled program: a flat list of steps over buffers whose places in one arena are settled before the first run.
+//
+// Compile() walks the nodes in order, chooses a kernel for each, inserts a reorder where a kernel wants a value in another
+// layout than the one at hand, lets outputs take over their inputs' memory where operations allow it, plans the arena and
+// makes the kernels. Running is a loop over kernels that allocates nothing of ours.
+//
+// A plan belongs to one session and is used by one thread at a time. It borrows the variable store.
+#ifndef GRADUS_GRAPH_PLAN_H_
+#define GRADUS_GRAPH_PLAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/layout.h"
+#include "graph/kernel.h"
+#include "graph/memory_planner.h"
+#include "graph/program.h"
+#include "graph/variables.h"
+
+namespace gradus {
+
+struct PlanOptions {
+  int threads = 1;
+  // Implementations to use, by node name: what an earlier run chose. A choice that is not possible is an error.
+  absl::flat_hash_map<std::string, std::string> kernel_choices;
+  // Fills every buffer with NaN (all bits one) where its life begins, so that reading what nobody wrote shows.
+  bool debug_arena = false;
+};
+
+// A piece of the arena, or a variable's storage.
+struct PlanBuffer {
+  int64_t bytes = 0;
+  int first_step = 0, last_step = 0;  // the life that the memory planner saw; feeds begin at 0
+  int64_t offset = -1;                // in the arena; -1: a variable
+  int variable = -1, replica = -1;    // in the store; replica -1: the storage itself
+};
+
+struct PlanStep {
+  std::string name;            // the node's, or "reorder <value's>"
+  std::string implementation;  // "onednn:jit:avx2"
+  int node = -1;               // of program().graph; -1: a reorder
+  Stage stage = Stage::kCompute;
+  std::vector<int> inputs, outputs;  // buffers
+  int scratch = -1;                  // buffer, or -1
+  std::vector<Layout> output_layouts;
+  std::unique_ptr<Kernel> kernel;
+};
+
+// What a plan needs. Bytes.
+struct MemoryNeed {
+  int64_t arena = 0;        // activations, gradients, scratch
+  int64_t lower_bound = 0;  // of the arena: the most that is alive at one step
+  int64_t variables = 0;    // of the whole store: storage and replicas
+  int64_t total() const { return arena + variables; }
+};
+
+class Plan {
+ public:
+  static absl::StatusOr<std::unique_ptr<Plan>> Compile(Program program, VariableStore* store,
+                                                       const PlanOptions& options);
+
+  const Program& program() const { return program_; }
+  const std::vector<PlanStep>& steps() const { return steps_; }
+  const std::vector<PlanBuffer>& buffers() const { return buffers_; }
+  MemoryNeed memory() const;
+
+  // Layout changes of activations and gradients in the loop, and of variables once per version.
+  int reorders() const { return reorders_; }
+  int weight_reorders() const { return weight_reorders_ + static_cast<int>(replicas_.size()); }
+
+  // "node implementation" for each node that has a kernel, in order: what a later run gives as kernel_choices.
+  std::vector<std::pair<std::string, std::string>> KernelChoices() const;
+
+  // Gets memory for the variables and points the kernels at an arena of memory().arena bytes. The padding of blocked
+  // buffers in the arena is written.
+  absl::Status Bind(uint8_t* arena, const RunState* state);
+
+  // Where a feed's (or fetch's) plain bytes lie; null when the program has none of that name. After Bind.
+  void* FeedAddress(absl::string_view name, TensorType* type) const;
+  const void* FetchAddress(absl::string_view name, TensorType* type) const;
+  std::vector<std::string> feeds() const;
+
+  // Runs the steps of one stage. kCompute first brings replicas of variables up to date; the others tell the store what
+  // they have written. An error names the node.
+  absl::Status Run(Stage stage);
+
+  // As Run(kCompute), but looks at every float output of each step and names the first node that gives infinity or NaN.
+  absl::Status RunCheckingNumerics();
+
+  // Median and minimum over `rounds` runs of each step in nanoseconds, all stages, in order.
+  std::vector<double> TimeSteps(int rounds);
+
+  // One step a line with buffers and layouts, and the picture of the arena.
+  std::string ToString() const;
+  std::string DrawMemory(int width = 100, int height = 40) const;
+
+ private:
+  friend class PlanBuilder;
+  struct Place {
+    int buffer = -1;
+    TensorType type;
+  };
+  struct ReplicaUse {
+    int variable;
+    int replica;
+  };
+
+  absl::Status RunStep(const PlanStep& step);
+  void* Address(int buffer) const { return addresses_[buffer]; }
+  void StartLives(int step);
+  void EndLives(int step);
+
+  Program program_;
+  VariableStore* store_ = nullptr;
+  PlanOptions options_;
+  std::vector<PlanStep> steps_;  // by stage
+  int stage_end_[3] = {0, 0, 0};
+  std::vector<PlanBuffer> buffers_;
+  std::vector<std::vector<int>> starts_, ends_;  // by step: arena buffers whose life begins or ends there
+  std::vector<ReplicaUse> replicas_;
+  std::vector<int> used_variables_;     // of the store
+  std::vector<int> written_[3];         // by stage: variables of the store
+  absl::flat_hash_map<std::string, Place> feeds_, fetches_;
+  std::vector<std::string> feed_order_;
+  int reorders_ = 0, weight_reorders_ = 0;
+  int64_t arena_bytes_ = 0, lower_bound_ = 0;
+
+  uint8_t* arena_ = nullptr;
+  std::vector<void*> addresses_;                      // by buffer
+  std::vector<std::vector<const void*>> input_pointers_;  // by step: what kernels keep spans of
+  std::vector<std::vector<void*>> output_pointers_;
+};
+
+}  // namespace gradus
+
+#endif  // GRADUS_GRAPH_PLAN_H_
