@@ -9,18 +9,25 @@
 namespace gradus {
 namespace {
 
-// Twice the optimal-string-alignment distance, so that a difference of case costs one.
+constexpr int kEdit = 10;
+constexpr int kCase = 1;
+
+int Cost(unsigned char x, unsigned char y) {
+  if (x == y) return 0;
+  return std::tolower(x) == std::tolower(y) ? kCase : kEdit;
+}
+
+// The optimal-string-alignment distance, times kEdit.
 int Distance(absl::string_view a, absl::string_view b) {
   const size_t n = a.size(), m = b.size();
   std::vector<std::vector<int>> d(n + 1, std::vector<int>(m + 1));
-  for (size_t i = 0; i <= n; ++i) d[i][0] = static_cast<int>(2 * i);
-  for (size_t j = 0; j <= m; ++j) d[0][j] = static_cast<int>(2 * j);
-  auto cost = [](unsigned char x, unsigned char y) { return x == y ? 0 : std::tolower(x) == std::tolower(y) ? 1 : 2; };
+  for (size_t i = 0; i <= n; ++i) d[i][0] = static_cast<int>(i) * kEdit;
+  for (size_t j = 0; j <= m; ++j) d[0][j] = static_cast<int>(j) * kEdit;
   for (size_t i = 1; i <= n; ++i) {
     for (size_t j = 1; j <= m; ++j) {
-      d[i][j] = std::min({d[i - 1][j] + 2, d[i][j - 1] + 2, d[i - 1][j - 1] + cost(a[i - 1], b[j - 1])});
+      d[i][j] = std::min({d[i - 1][j] + kEdit, d[i][j - 1] + kEdit, d[i - 1][j - 1] + Cost(a[i - 1], b[j - 1])});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 2);
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + kEdit);
       }
     }
   }
@@ -37,9 +44,11 @@ std::string NearestName(absl::string_view name, absl::Span<const std::string> ca
   for (const std::string& candidate : candidates) {
     if (candidate.size() > kLongest) continue;
     const int longest = static_cast<int>(std::max(candidate.size(), name.size()));
-    const int limit = 2 * std::max(2, longest / 3);
+    const int shortest = static_cast<int>(std::min(candidate.size(), name.size()));
+    const int limit = kEdit * std::max(2, longest / 3);
+    if (kEdit * (longest - shortest) > limit) continue;  // so many insertions at least
     const int distance = Distance(name, candidate);
-    if (distance > limit || distance >= 2 * longest) continue;
+    if (distance > limit || distance >= kEdit * longest) continue;
     if (best.empty() || distance < best_distance) {
       best = candidate;
       best_distance = distance;

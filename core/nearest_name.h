@@ -11,7 +11,7 @@
 namespace gradus {
 
 // The candidate with the fewest edits (insertion, deletion, substitution, swap of neighbours) from `name`, or "" when
-// none is near: more edits than a third of the longer name, at least 2. Case counts as half an edit.
+// none is near: more edits than a third of the longer name, at least 2. Case counts as a tenth of an edit.
 std::string NearestName(absl::string_view name, absl::Span<const std::string> candidates);
 
 // "; did you mean 'conv1'?", or "; known: a, b, c" when none is near and there are at most `list_up_to`, or "".

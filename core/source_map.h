@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,7 +24,7 @@ namespace gradus {
 // One part of a path: a field's name, or an extension's in brackets; and the element of a repeated field, or -1.
 struct PathPart {
   absl::string_view name;
-  int64_t index = -1;
+  int index = -1;
 };
 
 // The parts of a path, as views into it.
@@ -51,13 +52,16 @@ class SourceMap {
   // The place of exactly this path, if it is known.
   std::optional<SourceLocation> Find(absl::string_view path) const;
 
+  // How much of `path` is known: its fields and elements, counted from the front.
+  int KnownDepth(absl::string_view path) const;
+
   // From now on `path` and everything below it come from `place`, a name like "--set=seed=3".
   void Override(absl::string_view path, const std::string& place);
 
   // For those who read a text: adds a field of the message at `message`, or an element of the repeated field at
   // `field`. Adding what is known gives the known node.
   Node AddField(Node message, absl::string_view name, Position position);
-  Node AddElement(Node field, int64_t index, Position position);
+  Node AddElement(Node field, int index, Position position);
 
  private:
   struct Place {
@@ -65,16 +69,21 @@ class SourceMap {
     Position position;
   };
 
-  Node Add(Node parent, int64_t part, const Place& place);
-  Node Child(Node parent, int64_t part) const;  // -1: unknown
-  // The deepest known node of a path, and whether it is the path itself.
-  std::pair<Node, bool> Walk(absl::string_view path) const;
-  int64_t NameId(absl::string_view name);
+  Node Add(Node parent, int32_t part, const Place& place);
+  Node Child(Node parent, int32_t part) const;  // -1: unknown
+  // The deepest known node of a path.
+  struct Found {
+    Node node = kRoot;
+    int depth = 0;
+    bool exact = false;
+  };
+  Found Walk(absl::string_view path) const;
+  int32_t NameId(absl::string_view name);
   SourceLocation Location(Node node) const;
 
   std::vector<std::shared_ptr<const std::string>> files_;
-  std::vector<Place> places_;                               // by node; empty: nothing is known
-  absl::flat_hash_map<std::string, int32_t> names_;         // a part is a name's number, or ~index of an element
+  std::vector<Place> places_;                        // by node; empty: nothing is known
+  absl::flat_hash_map<std::string, int32_t> names_;  // a part is a name's number, or ~index of an element
   absl::flat_hash_map<std::pair<Node, int32_t>, Node> children_;
 };
 
