@@ -99,6 +99,8 @@ struct OpCase {
   // to `magnitude` if that is larger: for outputs that cancel to about zero (batch norm's dx of a batch of one).
   double tolerance = 2e-5;
   double magnitude = 0;
+  // Outputs by which nobody differentiates (statistics for the commit phase): the rule ignores their gradients.
+  std::vector<int> undifferentiated = {};
 };
 
 struct BadCase {
