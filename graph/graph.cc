@@ -145,7 +145,7 @@ std::string Graph::ToString() const {
   return text;
 }
 
-absl::StatusOr<Graph> Graph::Rebuild(absl::Span<const bool> keep,
+absl::StatusOr<Graph> Graph::Rebuild(const std::vector<bool>& keep,
                                      const absl::flat_hash_map<Value, Value>& replacement,
                                      absl::flat_hash_map<Value, Value>* values) const {
   Graph result;
@@ -187,6 +187,12 @@ absl::StatusOr<Graph> Graph::Rebuild(absl::Span<const bool> keep,
     }
   }
   return result;
+}
+
+void Graph::RedirectForward(absl::Span<const int> same_as) {
+  for (Node& node : nodes_) {
+    if (node.forward >= 0) node.forward = same_as[node.forward];
+  }
 }
 
 }  // namespace gradus

@@ -124,8 +124,10 @@ class Graph {
 
   // For passes, which rebuild: the nodes for which `keep` holds, inputs renamed by `replacement` first (identity where a
   // value maps to itself). `values` receives the new handle of every old value (invalid where dropped) when given.
-  absl::StatusOr<Graph> Rebuild(absl::Span<const bool> keep, const absl::flat_hash_map<Value, Value>& replacement,
+  absl::StatusOr<Graph> Rebuild(const std::vector<bool>& keep, const absl::flat_hash_map<Value, Value>& replacement,
                                 absl::flat_hash_map<Value, Value>* values) const;
+  // For passes: forward partners become `same_as` of what they were. Each node's entry is itself or an earlier node.
+  void RedirectForward(absl::Span<const int> same_as);
 
  private:
   std::deque<Node> nodes_;  // a deque: references stay good while nodes are added

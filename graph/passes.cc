@@ -1,7 +1,6 @@
 #include "graph/passes.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,9 +16,7 @@ namespace {
 absl::Status Rebuild(Program* program, const std::vector<bool>& keep,
                      const absl::flat_hash_map<Value, Value>& replacement) {
   absl::flat_hash_map<Value, Value> moved;
-  const std::unique_ptr<bool[]> flags(new bool[keep.size()]);
-  std::copy(keep.begin(), keep.end(), flags.get());
-  GRADUS_ASSIGN_OR_RETURN(Graph graph, program->graph.Rebuild({flags.get(), keep.size()}, replacement, &moved));
+  GRADUS_ASSIGN_OR_RETURN(Graph graph, program->graph.Rebuild(keep, replacement, &moved));
   program->graph = std::move(graph);
   for (NamedValue& fetch : program->fetches) fetch.value = moved.at(fetch.value);
   for (auto& [gradient, parameter] : program->gradients) {
