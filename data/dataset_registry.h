@@ -3,7 +3,7 @@
 //
 //   absl::StatusOr<std::unique_ptr<Dataset>> OpenVoc(const google::protobuf::Message& config,
 //                                                    const DatasetContext& context);
-//   REGISTER_DATASET("acme.Voc", OpenVoc);
+//   REGISTER_DATASET(acme::Voc::descriptor()->full_name(), OpenVoc);  // "acme.Voc", and surely linked in
 //
 // Registration is for the life of the process and happens in static initialisation (its library needs alwayslink = 1);
 // finding is thread-safe.

@@ -5,7 +5,7 @@
 // Transforms are registered by the full name of their config message, members of Transform's oneof and extensions
 // alike:
 //
-//   REGISTER_TRANSFORM("acme.Solarize", MakeSolarize);
+//   REGISTER_TRANSFORM(acme::Solarize::descriptor()->full_name(), MakeSolarize);
 #ifndef GRADUS_DATA_TRANSFORM_H_
 #define GRADUS_DATA_TRANSFORM_H_
 
