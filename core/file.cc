@@ -108,7 +108,7 @@ absl::Status WriteFileAtomically(absl::string_view path, absl::string_view conte
 }
 
 absl::Status RemoveFile(absl::string_view path) {
-  if (unlink(std::string(path).c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  if (unlink(std::string(path).c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return absl::OkStatus();
   return FileError(errno, "remove", path);
 }
 
@@ -147,7 +147,8 @@ absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) {
 absl::Status RemoveAll(absl::string_view path) {
   std::error_code error;
   std::filesystem::remove_all(std::string(path), error);
-  return error ? FileError(error.value(), "remove", path) : absl::OkStatus();
+  if (!error || error.value() == ENOTDIR) return absl::OkStatus();  // below a file there is nothing
+  return FileError(error.value(), "remove", path);
 }
 
 absl::Status Rename(absl::string_view from, absl::string_view to) {

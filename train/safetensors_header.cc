@@ -68,15 +68,15 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   std::vector<StoredTensor> TakeTensors() { return std::move(tensors_); }
 
   bool null() override { return Unexpected("null"); }
-  bool boolean(bool) override { return Unexpected("a boolean"); }
-  bool number_integer(number_integer_t value) override { return Unexpected(absl::StrCat("the number ", value)); }
+  bool boolean(bool) override { return Unexpected("boolean"); }
+  bool number_integer(number_integer_t value) override { return Unexpected(absl::StrCat("number ", value)); }
   bool number_float(number_float_t, const string_t& text) override {
-    return Unexpected(absl::StrCat("the number ", text));
+    return Unexpected(absl::StrCat("number ", text));
   }
   bool binary(binary_t&) override { return Unexpected("binary data"); }
 
   bool number_unsigned(number_unsigned_t value) override {
-    if (place_ != Place::kShape && place_ != Place::kOffsets) return Unexpected(absl::StrCat("the number ", value));
+    if (place_ != Place::kShape && place_ != Place::kOffsets) return Unexpected(absl::StrCat("number ", value));
     if (value > static_cast<number_unsigned_t>(std::numeric_limits<int64_t>::max())) {
       return Fail(absl::StrCat("the number ", value, " is out of range"));
     }
@@ -86,7 +86,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool string(string_t& text) override {
     if (place_ == Place::kMetadata) return true;
-    if (place_ != Place::kTensor || field_ != "dtype") return Unexpected("a string");
+    if (place_ != Place::kTensor || field_ != "dtype") return Unexpected("string");
     dtype_ = text;
     return true;
   }
@@ -110,13 +110,13 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   bool start_object(std::size_t) override {
     if (place_ == Place::kBefore) return Go(Place::kTop);
     if (place_ == Place::kTop) return Go(name_ == kMetadata ? Place::kMetadata : Place::kTensor);
-    return Unexpected("an object");
+    return Unexpected("object");
   }
 
   bool start_array(std::size_t) override {
     if (place_ == Place::kTensor && field_ == "shape") return Go(Place::kShape);
     if (place_ == Place::kTensor && field_ == "data_offsets") return Go(Place::kOffsets);
-    return Unexpected("an array");
+    return Unexpected("array");
   }
 
   bool end_array() override { return Go(Place::kTensor); }
@@ -147,7 +147,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool Unexpected(absl::string_view what) {
     if (place_ == Place::kBefore) {
-      status_ = absl::DataLossError(absl::StrCat("the header is ", what, ", not an object"));
+      status_ = absl::DataLossError(absl::StrCat("the header must be an object; unexpected ", what));
       return false;
     }
     return Fail(absl::StrCat("unexpected ", what, field_.empty() ? "" : absl::StrCat(" at '", field_, "'")));
