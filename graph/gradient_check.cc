@@ -214,7 +214,9 @@ const std::string& FeedName(const Graph& graph, Value value) {
   return variable >= 0 ? graph.variables()[variable].name : graph.node(value).name;
 }
 
-std::string IndexIn(const Shape& shape, int64_t element) {
+}  // namespace
+
+std::string IndexText(const Shape& shape, int64_t element) {
   Dims index(shape.rank());
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
     index[axis] = element % shape[axis];
@@ -222,8 +224,6 @@ std::string IndexIn(const Shape& shape, int64_t element) {
   }
   return absl::StrCat("[", absl::StrJoin(index, ", "), "]");
 }
-
-}  // namespace
 
 std::string TensorGradientCheck::ToString() const {
   std::string text = absl::StrCat(name, " ", shape.ToString(), ": ");
@@ -233,7 +233,7 @@ std::string TensorGradientCheck::ToString() const {
   if (worst.element < 0) {
     absl::StrAppend(&text, "along a random direction");
   } else {
-    absl::StrAppend(&text, "at element ", worst.element, " = ", IndexIn(shape, worst.element));
+    absl::StrAppend(&text, "at element ", worst.element, " = ", IndexText(shape, worst.element));
   }
   return absl::StrCat(text, absl::StrFormat(": analytic %.10g, numeric %.10g, relative error %.3g", worst.analytic,
                                             worst.numeric, worst.error));

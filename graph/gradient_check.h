@@ -66,6 +66,9 @@ absl::StatusOr<GradientReport> CheckGradients(Graph* graph, absl::Span<const Val
                                               absl::Span<const Value> wrt, const ReferenceFeeds& feeds,
                                               const GradientCheckOptions& options = {});
 
+// "[0, 2, 1]": where the element is that has so many before it in row-major order.
+std::string IndexText(const Shape& shape, int64_t element);
+
 }  // namespace gradus
 
 #endif  // GRADUS_GRAPH_GRADIENT_CHECK_H_

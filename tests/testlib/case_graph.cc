@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/random.h"
 #include "core/status_macros.h"
 #include "graph/builtin_ops.h"
@@ -124,15 +123,6 @@ std::string Describe(const CaseGraph& graph) {
   std::vector<TensorType> types;
   for (Value input : node.inputs) types.push_back(graph.graph.type(input));
   return absl::StrCat(Signature(*node.op, types), " {", node.attrs.text(), "}");
-}
-
-std::string IndexText(const Shape& shape, int64_t element) {
-  Dims index(shape.rank());
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[axis] = element % shape[axis];
-    element /= shape[axis];
-  }
-  return absl::StrCat("[", absl::StrJoin(index, ", "), "]");
 }
 
 }  // namespace gradus

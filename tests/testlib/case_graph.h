@@ -36,9 +36,6 @@ ReferenceTensor Draw(const Domain& domain, const TensorType& type, absl::string_
 // "Conv(f32[1, 7, 5, 5], f32[20, 7, 3, 3]) {strides=[1, 1]}".
 std::string Describe(const CaseGraph& graph);
 
-// "[0, 2, 1]": where the element is that comes so many after the first in row-major order.
-std::string IndexText(const Shape& shape, int64_t element);
-
 }  // namespace gradus
 
 #endif  // GRADUS_TESTS_TESTLIB_CASE_GRAPH_H_

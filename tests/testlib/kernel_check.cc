@@ -3,125 +3,20 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "core/status_macros.h"
 #include "graph/kernel.h"
 #include "graph/op.h"
 #include "tests/testlib/guarded_buffer.h"
+#include "tests/testlib/slot.h"
 
 namespace gradus {
 namespace {
-
-// ---- Numbers and bytes. ----
-
-std::vector<uint8_t> ToBytes(const ReferenceTensor& tensor, DType dtype) {
-  std::vector<uint8_t> bytes(tensor.values.size() * SizeOf(dtype));
-  auto fill = [&](auto zero) {
-    using T = decltype(zero);
-    for (size_t i = 0; i < tensor.values.size(); ++i) {
-      const T value = static_cast<T>(tensor.values[i]);
-      std::memcpy(bytes.data() + i * sizeof(T), &value, sizeof(T));
-    }
-  };
-  if (dtype == DType::kFloat32) fill(float{});
-  if (dtype == DType::kInt32) fill(int32_t{});
-  if (dtype == DType::kUint8) fill(uint8_t{});
-  return bytes;
-}
-
-double ElementAt(const uint8_t* bytes, DType dtype, int64_t index) {
-  auto read = [&](auto zero) {
-    std::memcpy(&zero, bytes + index * sizeof(zero), sizeof(zero));
-    return static_cast<double>(zero);
-  };
-  if (dtype == DType::kFloat32) return read(float{});
-  if (dtype == DType::kInt32) return read(int32_t{});
-  return read(uint8_t{});
-}
-
-struct Slot {
-  Layout layout;
-  std::shared_ptr<GuardedBuffer> buffer;
-};
-
-Slot NewSlot(const Layout& layout, uint32_t poison) {
-  Slot slot{layout, std::make_shared<GuardedBuffer>(layout.bytes())};
-  slot.buffer->Poison(poison);
-  return slot;
-}
-
-absl::StatusOr<Slot> Reordered(const Slot& from, const Layout& to) {
-  if (to.any() || to == from.layout) return from;
-  if (from.layout.opaque() || to.opaque()) {
-    return absl::InternalError(
-        absl::StrCat("wants layout ", to.ToString(), " of opaque bytes; at hand is ", from.layout.ToString()));
-  }
-  Slot slot = NewSlot(to, 0);
-  if (to.bytes() > 0) {
-    GRADUS_RETURN_IF_ERROR(Reorder(from.layout, from.buffer->data(), to, slot.buffer->data()));
-  }
-  return slot;
-}
-
-// ---- One output against the reference. ----
-
-// Elements that only pad must be zero: those are all by which the buffer may differ from its own elements, laid out
-// anew.
-absl::Status CheckPadding(const Slot& output, const Slot& plain, DType dtype) {
-  if (!output.layout.padded()) return absl::OkStatus();
-  GRADUS_ASSIGN_OR_RETURN(const Slot clean, Reordered(plain, output.layout));
-  for (int64_t i = 0; i < output.layout.stored_elements(); ++i) {
-    const int64_t size = SizeOf(dtype);
-    if (std::memcmp(output.buffer->data() + i * size, clean.buffer->data() + i * size, size) == 0) continue;
-    const double value = ElementAt(output.buffer->data(), dtype, i);
-    if (value == 0) continue;
-    return absl::InternalError(absl::StrCat("padding at stored element ", i, " is ", value, "; expected 0"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckValues(const Slot& plain, const TensorType& type, const ReferenceTensor& expected,
-                         const KernelTolerance& tolerance) {
-  double largest = tolerance.magnitude;
-  for (double value : expected.values) {
-    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
-  }
-  const double allowed = type.dtype == DType::kFloat32 ? tolerance.relative * largest : 0;
-  int64_t wrong = 0, worst = 0;
-  double worst_distance = -1;
-  for (int64_t i = 0; i < type.shape.num_elements(); ++i) {
-    const double have = ElementAt(plain.buffer->data(), type.dtype, i), want = expected.values[i];
-    if (have == want || (std::isnan(have) && std::isnan(want))) continue;
-    double distance = std::abs(have - want);
-    if (distance <= allowed) continue;
-    if (std::isnan(distance)) distance = HUGE_VAL;
-    ++wrong;
-    if (distance > worst_distance) worst = i, worst_distance = distance;
-  }
-  if (wrong == 0) return absl::OkStatus();
-  return absl::InternalError(
-      absl::StrFormat("%d of %d elements are wrong, most of all %d = %s: expected %.9g, got %.9g "
-                      "(allowed distance %.3g)",
-                      wrong, type.shape.num_elements(), worst, IndexText(type.shape, worst), expected.values[worst],
-                      ElementAt(plain.buffer->data(), type.dtype, worst), allowed));
-}
-
-absl::Status CheckOutput(const Slot& output, const TensorType& type, const ReferenceTensor& expected,
-                         const KernelTolerance& tolerance) {
-  GRADUS_ASSIGN_OR_RETURN(const Slot plain, Reordered(output, Layout::Plain(type)));
-  GRADUS_RETURN_IF_ERROR(CheckValues(plain, type, expected, tolerance));
-  return CheckPadding(output, plain, type.dtype);
-}
-
-// ---- Candidates. ----
 
 absl::Status CheckLayout(const Layout& layout, const TensorType& type) {
   if (type.dtype == DType::kOpaque) {
@@ -247,9 +142,7 @@ class KernelRun {
     if (feed == case_.feeds.end()) return absl::NotFoundError(absl::StrCat("nothing is fed for ", node.name));
     const auto input = std::find(case_.inputs.begin(), case_.inputs.end(), Value{index, 0});
     const TensorType& type = node.outputs[0];
-    const std::vector<uint8_t> bytes = ToBytes(feed->second, type.dtype);
-    Slot plain = NewSlot(Layout::Plain(type), 0);
-    std::copy(bytes.begin(), bytes.end(), plain.buffer->data());
+    const Slot plain = PlainSlot(feed->second, type);
     const Layout wanted = setting_.layout(static_cast<int>(input - case_.inputs.begin()), type);
     GRADUS_ASSIGN_OR_RETURN(slots_[(Value{index, 0})], Reordered(plain, wanted));
     return absl::OkStatus();
@@ -354,18 +247,6 @@ class KernelRun {
           CheckSame(first, third, absl::StrCat("output ", pair.output, " in the memory of input ", pair.input)));
     }
     return absl::OkStatus();
-  }
-
-  static Slot Copy(const Slot& slot) {
-    Slot copy = NewSlot(slot.layout, 0);
-    std::copy(slot.buffer->data(), slot.buffer->data() + slot.buffer->bytes(), copy.buffer->data());
-    return copy;
-  }
-
-  // True as well where layouts, and so bytes, cannot be compared.
-  static bool SameBytes(const Slot& a, const Slot& b) {
-    if (a.layout != b.layout) return true;
-    return std::memcmp(a.buffer->data(), b.buffer->data(), a.buffer->bytes()) == 0;
   }
 
   static absl::Status CheckSame(const Call& first, const Call& other, absl::string_view what) {

@@ -9,6 +9,7 @@
 
 #include "core/layout.h"
 #include "tests/testlib/case_graph.h"
+#include "tests/testlib/slot.h"
 
 namespace gradus {
 
@@ -29,11 +30,6 @@ const KernelSetting& PlainKernelSetting();
 
 // Blocks of 16 channels for ranks 3 to 5, else plain.
 Layout BlocksOf16(const TensorType& type);
-
-struct KernelTolerance {
-  double relative = 2e-5;  // to the largest magnitude of an output, or to `magnitude` if that is larger
-  double magnitude = 0;
-};
 
 // Runs each candidate of the node under test (with each candidate of its forward partner) in each setting and compares
 // with the reference. What went wrong, a line each: the setting, the implementation, the output, its layout and
