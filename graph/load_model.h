@@ -1,0 +1,29 @@
+// From a model file to an expanded model, with every mistake of the text at once.
+#ifndef GRADUS_GRAPH_LOAD_MODEL_H_
+#define GRADUS_GRAPH_LOAD_MODEL_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "core/source_map.h"
+#include "graph/expand.h"
+
+namespace gradus {
+
+struct LoadedModel {
+  ExpandedModel model;
+  SourceMap source;  // of the text as written; param_groups cite it
+  Model written;
+  std::string path;
+  std::string text;  // as read, byte for byte
+};
+
+absl::StatusOr<LoadedModel> LoadModel(const std::string& path);
+
+// The same for text in memory; `name` is what places show.
+absl::StatusOr<LoadedModel> LoadModelText(absl::string_view text, const std::string& name);
+
+}  // namespace gradus
+
+#endif  // GRADUS_GRAPH_LOAD_MODEL_H_
