@@ -42,6 +42,7 @@
 #include "core/shape.h"
 #include "graph/attrs.h"
 #include "graph/graph.h"
+#include "graph/kernel.h"
 
 namespace gradus {
 
@@ -101,6 +102,8 @@ struct OpCase {
   double magnitude = 0;
   // Outputs by which nobody differentiates (statistics for the commit phase): the rule ignores their gradients.
   std::vector<int> undifferentiated = {};
+  // What random operations, and those that count batches, see.
+  RunState state = {};
 };
 
 struct BadCase {

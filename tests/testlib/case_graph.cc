@@ -57,6 +57,7 @@ absl::StatusOr<Value> AddInput(Graph* graph, std::string name, const TensorType&
 
 absl::StatusOr<CaseGraph> BuildCase(const std::string& op, const OpCase& op_case) {
   CaseGraph result;
+  result.state = op_case.state;
   for (size_t i = 0; i < op_case.inputs.size(); ++i) {
     const TensorType& type = op_case.inputs[i];
     if (type.dtype == DType::kOpaque) {

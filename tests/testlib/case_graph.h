@@ -19,6 +19,7 @@ struct CaseGraph {
   std::vector<Value> inputs;  // Input nodes "x0", "x1", ...
   int node = -1;              // the node under test
   ReferenceFeeds feeds;
+  RunState state;
 
   const Node& under_test() const { return graph.node(node); }
   // The outputs of the node under test that are not opaque.

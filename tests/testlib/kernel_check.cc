@@ -195,7 +195,7 @@ class KernelRun {
     }
     call->scratch = std::make_shared<GuardedBuffer>(candidate.scratch_bytes);
     call->scratch->Poison(poison);
-    kernel->Bind(call->buffers(&state_));
+    kernel->Bind(call->buffers(&case_.state));
     GRADUS_RETURN_IF_ERROR(kernel->Run());
     for (size_t i = 0; i < call->outputs.size(); ++i) {
       if (!call->outputs[i].buffer->intact()) {
@@ -264,7 +264,6 @@ class KernelRun {
   const KernelSetting& setting_;
   const int forward_choice_, choice_;
   int candidates_ = 1, forward_candidates_ = 1;
-  RunState state_;
   std::map<int, Candidate> chosen_;
   absl::flat_hash_map<Value, Slot> slots_;
 };
@@ -285,7 +284,7 @@ std::vector<std::string> CheckKernels(const CaseGraph& graph, const std::vector<
   const Node& node = graph.under_test();
   if (node.op->is_sink() || node.op->is_source()) return {};
   if (!node.op->views().empty() && Registry<KernelEntry>::Get().Find(node.op->name()) == nullptr) return {};
-  const auto expected = EvaluateReference(graph.graph, graph.outputs(), graph.feeds);
+  const auto expected = EvaluateReference(graph.graph, graph.outputs(), graph.feeds, graph.state);
   if (!expected.ok()) return {std::string(expected.status().message())};
 
   std::vector<std::string> failures;

@@ -157,7 +157,7 @@ void RunSmall(const OpDef& op, const OpCase& op_case, const Types& types, Failur
     failures->push_back(std::string(graph.status().message()));
     return;
   }
-  const auto expected = EvaluateReference(graph->graph, graph->outputs(), graph->feeds);
+  const auto expected = EvaluateReference(graph->graph, graph->outputs(), graph->feeds, graph->state);
   if (expected.status().code() == absl::StatusCode::kInternal) {
     failures->push_back(std::string(expected.status().message()));
   }

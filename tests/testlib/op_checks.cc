@@ -64,6 +64,7 @@ absl::Status CompareWithDifferences(const CaseGraph& built, const OpCase& op_cas
   }
   GradientCheckOptions options;
   options.elements = elements;
+  options.state = graph.state;
   options.tolerance = op_case.gradient_tolerance;
   GRADUS_ASSIGN_OR_RETURN(const GradientReport report,
                           CheckGradients(&graph.graph, ys, dys, wrt, graph.feeds, options));
@@ -114,7 +115,7 @@ Failures CheckTypes(const OpDef& op, const OpCase& op_case) {
   if (!second.ok() || first->graph.ToString() != second->graph.ToString()) {
     return {absl::StrCat(Where(op, op_case.name), "another graph when built again")};
   }
-  const auto outputs = EvaluateReference(first->graph, first->outputs(), first->feeds);
+  const auto outputs = EvaluateReference(first->graph, first->outputs(), first->feeds, first->state);
   if (!outputs.ok()) return {absl::StrCat(Where(op, op_case.name), outputs.status().message())};
   return {};
 }
