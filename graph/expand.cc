@@ -308,8 +308,12 @@ void Expander::CheckPhase(const std::string& user, Phase only, int layer, const 
 
 const std::vector<std::string>& Expander::AllNames() {
   if (!all_names_.empty()) return all_names_;
-  for (const Input& input : text_.input()) all_names_.push_back(input.name());
-  for (const Layer& layer : text_.layer()) all_names_.push_back(layer.name());
+  const auto add = [this](const std::string& name, Producer::Kind kind, int index) {
+    const Producer& first = producers_.at(name);
+    if (!name.empty() && first.kind == kind && first.index == index) all_names_.push_back(name);
+  };
+  for (int i = 0; i < text_.input_size(); ++i) add(text_.input(i).name(), Producer::kInput, i);
+  for (int i = 0; i < text_.layer_size(); ++i) add(text_.layer(i).name(), Producer::kLayer, i);
   return all_names_;
 }
 

@@ -146,8 +146,8 @@ TEST(ParseText, FindsMissingAndStrayBraces) {
             "m:1:7: 'layer {' is not closed: a '}' is missing before m:2:1\n"
             "m:3:9: message 'Layer' has no field 'nam'; did you mean 'name'?");
   EXPECT_EQ(ErrorOf<Model>("layer {\n conv {\n filters: 1\n"),
-            "m:2:7: 'conv {' is not closed: a '}' is missing before the end\n"
-            "m:1:7: 'layer {' is not closed: a '}' is missing before the end");
+            "m:1:7: 'layer {' is not closed: a '}' is missing before the end\n"
+            "m:2:7: 'conv {' is not closed: a '}' is missing before the end");
   EXPECT_EQ(ErrorOf<Model>("layer { } }\nname: 'a'"), "m:1:11: '}' closes nothing");
   EXPECT_EQ(ErrorOf<Model>("layer { >"), "m:1:9: '>' does not close 'layer' of m:1:7: expected '}'");
 }
