@@ -1,0 +1,18 @@
+// Compiles a function for several instruction sets; the best that the machine has is chosen when the program starts.
+//
+//   GRADUS_MULTIVERSION void AddTo(const float* x, int64_t n, float* y) { ... }
+//
+// Only loops written in the function itself, or in functions marked GRADUS_INLINE that it calls, are compiled so; the
+// body of an OpenMP region is not. Pointers that do not overlap need __restrict for the loops to become vector code.
+#ifndef GRADUS_OPS_KERNELS_MULTIVERSION_H_
+#define GRADUS_OPS_KERNELS_MULTIVERSION_H_
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define GRADUS_MULTIVERSION __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define GRADUS_MULTIVERSION
+#endif
+
+#define GRADUS_INLINE inline __attribute__((always_inline))
+
+#endif  // GRADUS_OPS_KERNELS_MULTIVERSION_H_
