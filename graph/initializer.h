@@ -1,0 +1,27 @@
+// The first values of variables. Every number is a function of the seed, the variable's name and the element's index
+// alone: other variables, the batch and the number of threads do not matter. Thread-safe.
+#ifndef GRADUS_GRAPH_INITIALIZER_H_
+#define GRADUS_GRAPH_INITIALIZER_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/tensor.h"
+#include "graph/graph.h"
+
+namespace gradus {
+
+// What is wrong with the parameters, as an InvalidArgument that names the field: "normal.stddev is -1; it must not be
+// negative". Numbers must be finite and at most 1e37, so that nothing that is drawn exceeds f32.
+absl::Status CheckInitializer(const Initializer& initializer);
+
+// A new tensor of the variable's type: zeros if it has no initialiser. Types other than f32 and f64 can be zeros only.
+//
+// Errors start with the variable's place and name: parameters that CheckInitializer refuses, a fan of 0 where one is
+// divided by. ResourceExhausted when there is not enough memory.
+absl::StatusOr<Tensor> InitialValue(const Variable& variable, uint64_t seed);
+
+}  // namespace gradus
+
+#endif  // GRADUS_GRAPH_INITIALIZER_H_
