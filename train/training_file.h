@@ -1,0 +1,36 @@
+// The training file and the model that it names, read and checked.
+#ifndef GRADUS_TRAIN_TRAINING_FILE_H_
+#define GRADUS_TRAIN_TRAINING_FILE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/source_map.h"
+#include "graph/load_model.h"
+#include "proto/train.pb.h"
+
+namespace gradus {
+
+struct TrainingFile {
+  Training training;
+  SourceMap source;
+  std::string path;
+  std::string text;  // as read; overrides are not in it
+  LoadedModel model;
+};
+
+// Reads a training file, applies overrides ("path.to.field=value", one for each --set), checks every number, then reads the
+// model. All mistakes that can be seen at once are reported at once.
+absl::StatusOr<TrainingFile> LoadTrainingFile(const std::string& path, absl::Span<const std::string> overrides);
+
+// The same for texts in memory; `name` and `model_name` are what places show.
+absl::StatusOr<TrainingFile> LoadTrainingText(absl::string_view text, const std::string& name,
+                                              absl::string_view model_text, const std::string& model_name,
+                                              absl::Span<const std::string> overrides);
+
+}  // namespace gradus
+
+#endif  // GRADUS_TRAIN_TRAINING_FILE_H_
