@@ -78,7 +78,7 @@ class Expander {
   std::optional<Producer> Resolve(const std::string& user, Phase only, const std::string& name,
                                   const std::string& path);
   void CheckPhase(const std::string& user, Phase only, int layer, const std::string& path);
-  const std::vector<std::string>& AllNames();
+  std::string Suggest(absl::string_view name);
 
   void Mistake(const std::string& path, absl::string_view message) { errors_.Add(source_.Lookup(path), message); }
 
@@ -239,9 +239,13 @@ void Expander::ExpandOutputs() {
     const std::string& name = text_.output(i);
     const std::string path = Path("output", i);
     if (!outputs.insert(name).second) Mistake(path, absl::StrCat("output '", name, "' is given twice"));
-    const std::optional<Producer> producer = Resolve("the model's output", ALWAYS, name, path);
-    if (producer.has_value() && producer->kind == Producer::kInput) {
+    const std::optional<Producer> producer = Find(name);
+    if (!producer.has_value()) {
+      Mistake(path, absl::StrCat("output '", name, "' is no layer", Suggest(name)));
+    } else if (producer->kind == Producer::kInput) {
       Mistake(path, absl::StrCat("output '", name, "' is an input; it must be a layer"));
+    } else {
+      CheckPhase("the model's output", ALWAYS, producer->index, path);
     }
   }
   if (!text_.output().empty() || text_.layer().empty()) return;
@@ -264,8 +268,7 @@ void Expander::SortLayers() {
     }
     if (cycle.size() > kMostNamed) names.push_back(absl::StrCat("(", cycle.size() - kMostNamed, " more)"));
     names.push_back(names.front());
-    Mistake(Path("layer", cycle.front()),
-            absl::StrCat("layers feed each other in a circle: ", absl::StrJoin(names, " -> ")));
+    Mistake(Path("layer", cycle.front()), absl::StrCat("layers form a cycle: ", absl::StrJoin(names, " -> ")));
   }
   order_ = std::move(order.order);
   RepeatedPtrField<Layer> layers;
@@ -288,8 +291,7 @@ std::optional<Producer> Expander::Resolve(const std::string& user, Phase only, c
                                           const std::string& path) {
   const std::optional<Producer> producer = Find(name);
   if (!producer.has_value()) {
-    const std::string suggestion = errors_.full() ? "" : Suggestion(name, AllNames(), /*list_up_to=*/12);
-    Mistake(path, absl::StrCat(user, " takes '", name, "', which is no input and no layer", suggestion));
+    Mistake(path, absl::StrCat(user, " takes '", name, "', which is no input and no layer", Suggest(name)));
   } else if (producer->kind == Producer::kLayer) {
     CheckPhase(user, only, producer->index, path);
   }
@@ -306,15 +308,18 @@ void Expander::CheckPhase(const std::string& user, Phase only, int layer, const 
                              source_.Lookup(absl::StrCat(Path("layer", layer), ".only")).ToString()));
 }
 
-const std::vector<std::string>& Expander::AllNames() {
-  if (!all_names_.empty()) return all_names_;
-  const auto add = [this](const std::string& name, Producer::Kind kind, int index) {
-    const Producer& first = producers_.at(name);
-    if (!name.empty() && first.kind == kind && first.index == index) all_names_.push_back(name);
+// The names of inputs and layers are gathered at the first mistake.
+std::string Expander::Suggest(absl::string_view name) {
+  if (errors_.full()) return "";
+  const auto add = [this](const std::string& known, Producer::Kind kind, int index) {
+    const Producer& first = producers_.at(known);
+    if (!known.empty() && first.kind == kind && first.index == index) all_names_.push_back(known);
   };
-  for (int i = 0; i < text_.input_size(); ++i) add(text_.input(i).name(), Producer::kInput, i);
-  for (int i = 0; i < text_.layer_size(); ++i) add(text_.layer(i).name(), Producer::kLayer, i);
-  return all_names_;
+  if (all_names_.empty()) {
+    for (int i = 0; i < text_.input_size(); ++i) add(text_.input(i).name(), Producer::kInput, i);
+    for (int i = 0; i < text_.layer_size(); ++i) add(text_.layer(i).name(), Producer::kLayer, i);
+  }
+  return Suggestion(name, all_names_);
 }
 
 }  // namespace

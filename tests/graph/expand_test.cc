@@ -155,7 +155,7 @@ output: ["image", "pool1", "pool1", "polo1"]
             "m:11:1: metric without a name\n"
             "m:12:10: output 'image' is an input; it must be a layer\n"
             "m:12:28: output 'pool1' is given twice\n"
-            "m:12:37: the model's output takes 'polo1', which is no input and no layer; did you mean 'pool1'?");
+            "m:12:37: output 'polo1' is no layer; did you mean 'pool1'?");
 }
 
 TEST(ExpandModel, RefusesEmptyModels) {
@@ -184,12 +184,12 @@ TEST(ExpandModel, NamesCycles) {
                     "layer { name: 'c' dense {} }\n"
                     "layer { name: 'd' input: 'e' dense {} }\n"
                     "layer { name: 'e' dense {} }\n"),
-            "m:2:1: layers feed each other in a circle: a -> b -> c -> a\n"
-            "m:5:1: layers feed each other in a circle: d -> e -> d");
+            "m:2:1: layers form a cycle: a -> b -> c -> a\n"
+            "m:5:1: layers form a cycle: d -> e -> d");
   std::string text = "input { name: 'x' } layer { name: 'l0' input: 'l99' dense {} }\n";
   for (int i = 1; i < 100; ++i) absl::StrAppend(&text, "layer { name: 'l", i, "' dense {} }\n");
   EXPECT_EQ(ErrorOf(text),
-            "m:1:21: layers feed each other in a circle: l0 -> l1 -> l2 -> l3 -> l4 -> l5 -> l6 -> l7 -> l8 -> l9 -> "
+            "m:1:21: layers form a cycle: l0 -> l1 -> l2 -> l3 -> l4 -> l5 -> l6 -> l7 -> l8 -> l9 -> "
             "l10 -> l11 -> (88 more) -> l0");
 }
 
