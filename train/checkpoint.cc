@@ -165,7 +165,7 @@ std::string CheckpointFolder(absl::string_view run, int64_t step) {
   return JoinPath(AllCheckpoints(run), StepName(step));
 }
 
-absl::Status SaveCheckpoint(absl::string_view run, CheckpointState state, std::vector<TensorToWrite> model,
+absl::Status SaveCheckpoint(absl::string_view run, const CheckpointState& state, std::vector<TensorToWrite> model,
                             std::vector<TensorToWrite> optimizer, int64_t keep) {
   const std::string folder = CheckpointFolder(run, state.step());
   const std::string temporary = JoinPath(AllCheckpoints(run), absl::StrCat(kTemporaryPrefix, StepName(state.step())));

@@ -37,7 +37,7 @@ namespace gradus {
 //   2. points `best` at the checkpoint of state.best().step(),
 //   3. removes all but the newest `keep` (0: none is removed), the best, and that of step 0.
 // After an error before 1 is done, whatever was there before still is, and no part of the new one.
-absl::Status SaveCheckpoint(absl::string_view run, CheckpointState state, std::vector<TensorToWrite> model,
+absl::Status SaveCheckpoint(absl::string_view run, const CheckpointState& state, std::vector<TensorToWrite> model,
                             std::vector<TensorToWrite> optimizer, int64_t keep);
 
 // ---- Reading.

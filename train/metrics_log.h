@@ -51,8 +51,9 @@ class MetricsLog {
   FileDescriptor fd_;
 };
 
-// Cuts a log back to a checkpoint: keeps the lines whose step is at most `last_step`, and none that is torn. The rest
-// of the run then writes its lines again. No error when there is no log.
+// Cuts a log back to a checkpoint: keeps the lines whose step is at most `last_step` (-1: none), and none that is torn;
+// the rest of the run then writes its lines again. So a step's lines must all be written before its checkpoint is. No
+// error when there is no log.
 absl::Status TruncateMetricsLog(absl::string_view path, int64_t last_step);
 
 }  // namespace gradus

@@ -86,7 +86,8 @@ std::string Progress::Line() const {
   if (state_.loss.has_value()) absl::StrAppendFormat(&line, "  loss %.4g", *state_.loss);
   if (state_.learning_rate.has_value()) absl::StrAppendFormat(&line, "  rate %.4g", *state_.learning_rate);
   if (const auto& speed = state_.examples_per_second; speed.has_value()) {
-    absl::StrAppendFormat(&line, *speed < 100 ? "  %.3g examples/s" : "  %.0f examples/s", *speed);
+    absl::StrAppend(&line, "  ", *speed < 100 ? absl::StrFormat("%.3g", *speed) : absl::StrFormat("%.0f", *speed),
+                    " examples/s");
   }
   for (const auto& [metric, value] : state_.evaluation) absl::StrAppendFormat(&line, "  %s %.4g", metric, value);
   if (state_.step > first_step_ && state_.step <= state_.total_steps) {

@@ -99,6 +99,7 @@ absl::StatusOr<std::vector<WrittenTensor>> WriteSafetensors(absl::string_view pa
            std::make_pair(SizeOf(a.type.dtype), absl::string_view(b.name));
   });
   std::vector<NamedType> types;
+  types.reserve(tensors.size());
   for (const TensorToWrite& tensor : tensors) types.push_back({tensor.name, tensor.type});
   absl::StatusOr<std::string> header = PrintSafetensorsHeader(types);
   if (!header.ok()) return InFile(path, header.status());
