@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -69,6 +70,19 @@ std::vector<Layout> LayoutsOf(const dnnl::primitive_desc_base& desc, const std::
 
 }  // namespace
 
+std::optional<dnnl::memory::desc> DescWithDims(const Layout& layout, const dnnl::memory::dims& dims) {
+  if (layout.any() || layout.opaque()) return std::nullopt;
+  if (layout.plain()) {
+    dnnl_memory_desc_t desc;
+    GRADUS_CHECK(dnnl_memory_desc_init_by_strides(&desc, static_cast<int>(dims.size()), dims.data(),
+                                                  layout.desc().data_type, nullptr) == dnnl_success);
+    return dnnl::memory::desc(desc);
+  }
+  const dnnl::memory::desc desc = ToDesc(layout);
+  if (desc.dims() != dims) return std::nullopt;
+  return desc;
+}
+
 dnnl::primitive_attr UserScratchpad() {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -94,6 +108,20 @@ Candidate OneDnnCandidate(const dnnl::primitive_desc_base& desc, const std::vect
 bool IsPlainLoops(const dnnl::primitive_desc_base& desc) {
   const std::string name = ImplementationName(desc);
   return absl::StrContains(name, "ref") || absl::StrContains(name, "simple");
+}
+
+absl::Status CheckSizes(const KernelContext& context) {
+  const auto check = [](const TensorType& type) -> absl::Status {
+    for (int64_t dim : type.shape.dims()) {
+      if (dim > std::numeric_limits<int32_t>::max()) {
+        return absl::UnimplementedError(absl::StrCat("no kernel for ", type.ToString(), ": a dimension of 2^31 or more"));
+      }
+    }
+    return absl::OkStatus();
+  };
+  for (Value input : context.node.inputs) GRADUS_RETURN_IF_ERROR(check(context.graph.type(input)));
+  for (const TensorType& output : context.node.outputs) GRADUS_RETURN_IF_ERROR(check(output));
+  return absl::OkStatus();
 }
 
 bool HasEmptyTensor(const KernelContext& context) {

@@ -12,6 +12,7 @@
 
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include <optional>
 #include <vector>
 
 #include "core/onednn.h"
@@ -25,16 +26,24 @@ struct OneDnnArgument {
   int index;
 };
 
+// The descriptor of a tensor in this layout with other dimensions that read the same in row-major order (weights with their
+// groups apart); none where the layout is no descriptor or cannot be read so.
+std::optional<dnnl::memory::desc> DescWithDims(const Layout& layout, const dnnl::memory::dims& dims);
+
 // Attributes that leave the scratchpad to us. Every descriptor that goes into a candidate needs them.
 dnnl::primitive_attr UserScratchpad();
 
 // The candidate "onednn:<implementation>". Layouts come from the descriptor (a workspace is bytes); an input or output of
-// the node that the primitive does not touch has the layout any. Each input up to the largest index gets a layout.
+// the node that the primitive does not touch has the layout any. Each input up to the largest index gets a layout. It is
+// not to run in place unless the caller says so.
 Candidate OneDnnCandidate(const dnnl::primitive_desc_base& desc, const std::vector<OneDnnArgument>& inputs,
                           const std::vector<OneDnnArgument>& outputs);
 
 // oneDNN's plain loops ("ref:any", "simple:any"), which our own are faster than.
 bool IsPlainLoops(const dnnl::primitive_desc_base& desc);
+
+// An error if a dimension of an input or output is 2^31 or more: oneDNN's kernels count in 32 bits.
+absl::Status CheckSizes(const KernelContext& context);
 
 // Whether any input or output has no elements: such a node needs no primitive, and oneDNN is not to be trusted with it.
 bool HasEmptyTensor(const KernelContext& context);

@@ -1,0 +1,209 @@
+#include "ops/conv.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
+#include "graph/gradient.h"
+#include "graph/layer.h"
+#include "graph/op.h"
+#include "ops/functions.h"
+#include "ops/norm_activation.h"
+#include "ops/type_checks.h"
+#include "proto/layers.pb.h"
+
+namespace gradus {
+namespace {
+
+// [N, channels, spatial...].
+absl::StatusOr<Shape> ImageShape(int64_t batch, int64_t channels, const Dims& spatial) {
+  Dims dims = {batch, channels};
+  dims.insert(dims.end(), spatial.begin(), spatial.end());
+  return Shape::Make(dims);
+}
+
+absl::Status CheckBias(const TensorType& bias, int64_t filters) {
+  const TensorType expected{DType::kFloat32, Shape{filters}};
+  if (bias == expected) return absl::OkStatus();
+  return TypeError(absl::StrCat("a bias of ", expected.ToString()), bias.ToString());
+}
+
+absl::StatusOr<std::vector<TensorType>> ConvTypes(const TypeContext& context) {
+  GRADUS_ASSIGN_OR_RETURN(const TensorType y,
+                          ConvOutput(context.attrs.as<ConvAttrs>(), context.input(0), context.input(1)));
+  if (context.inputs.size() > 2) GRADUS_RETURN_IF_ERROR(CheckBias(context.input(2), context.shape(1)[0]));
+  return std::vector<TensorType>{y};
+}
+
+absl::StatusOr<std::vector<TensorType>> ConvBackwardDataTypes(const TypeContext& context) {
+  const auto& attrs = context.attrs.as<ConvBackwardDataAttrs>();
+  const TensorType &dy = context.input(0), &w = context.input(1);
+  if (dy.shape.rank() < 1 || w.shape.rank() < 2) {
+    return TypeError("dy of f32[N, filters, ...] and weights of f32[filters, C / groups, ...]",
+                     absl::StrCat(dy.ToString(), " and ", w.ToString()));
+  }
+  GRADUS_ASSIGN_OR_RETURN(const int64_t channels, CheckedMultiply(w.shape[1], attrs.conv.groups));
+  GRADUS_ASSIGN_OR_RETURN(Shape input, ImageShape(dy.shape[0], channels, attrs.input));
+  const TensorType x{DType::kFloat32, std::move(input)};
+  GRADUS_ASSIGN_OR_RETURN(const TensorType y, ConvOutput(attrs.conv, x, w));
+  if (dy == y) return std::vector<TensorType>{x};
+  return TypeError(absl::StrCat("dy of ", y.ToString()), dy.ToString());
+}
+
+absl::StatusOr<std::vector<TensorType>> ConvBackwardWeightsTypes(const TypeContext& context) {
+  const auto& attrs = context.attrs.as<ConvBackwardWeightsAttrs>();
+  const TensorType &x = context.input(0), &dy = context.input(1);
+  if (x.shape.rank() < 2 || dy.shape.rank() < 2 || attrs.conv.groups < 1) {
+    return TypeError("x of f32[N, C, ...], dy of f32[N, filters, ...] and groups of 1 or more",
+                     absl::StrCat(x.ToString(), ", ", dy.ToString(), " and ", attrs.conv.groups));
+  }
+  const int64_t filters = dy.shape[1];
+  GRADUS_ASSIGN_OR_RETURN(Shape weights,
+                          ImageShape(filters, x.shape[1] / attrs.conv.groups, attrs.conv.window.kernel));
+  const TensorType w{DType::kFloat32, std::move(weights)};
+  GRADUS_ASSIGN_OR_RETURN(const TensorType y, ConvOutput(attrs.conv, x, w));
+  if (dy != y) {
+    return TypeError(absl::StrCat("dy of ", y.ToString()), dy.ToString());
+  }
+  std::vector<TensorType> types = {w};
+  if (attrs.has_bias) types.push_back({DType::kFloat32, Shape{filters}});
+  return types;
+}
+
+// All axes of an image but that of the channels.
+Dims AllButChannels(const Shape& shape) {
+  Dims axes = {0};
+  for (int axis = 2; axis < shape.rank(); ++axis) axes.push_back(axis);
+  return axes;
+}
+
+Dims SpatialDims(const Shape& shape) { return Dims(shape.dims().begin() + 2, shape.dims().end()); }
+
+// dx = ConvBackwardData(dy, w); dw, db = ConvBackwardWeights(x, dy).
+absl::Status ConvGradient(GradientContext& context) {
+  const auto& attrs = context.attrs<ConvAttrs>();
+  const Value x = context.input(0), w = context.input(1), dy = context.dy(0);
+  if (context.wants(0)) {
+    context.Set(0, context.Call("ConvBackwardData", {dy, w},
+                                ConvBackwardDataAttrs{attrs, SpatialDims(context.shape(x))}));
+  }
+  const bool wants_bias = context.num_inputs() > 2 && context.wants(2);
+  if (context.wants(1)) {
+    const Value dw = context.Call("ConvBackwardWeights", {x, dy}, ConvBackwardWeightsAttrs{attrs, wants_bias});
+    context.Set(1, dw);
+    if (wants_bias && dw.valid()) context.Set(2, Value{dw.node, 1});
+  } else if (wants_bias) {
+    context.Set(2, ReduceSum(context, dy, AllButChannels(context.shape(dy)), /*keep_dims=*/false));
+  }
+  return absl::OkStatus();
+}
+
+// With g the gradient by dx: by dy it is Conv(g, w), by w ConvBackwardWeights(g, dy).
+absl::Status ConvBackwardDataGradient(GradientContext& context) {
+  const ConvAttrs& conv = context.attrs<ConvBackwardDataAttrs>().conv;
+  const Value dy = context.input(0), w = context.input(1), g = context.dy(0);
+  if (context.wants(0)) context.Set(0, context.Call("Conv", {g, w}, conv));
+  if (context.wants(1)) {
+    context.Set(1, context.Call("ConvBackwardWeights", {g, dy}, ConvBackwardWeightsAttrs{conv, false}));
+  }
+  return absl::OkStatus();
+}
+
+// With gw, gb the gradients by dw and db: by x it is ConvBackwardData(dy, gw), by dy Conv(x, gw, gb).
+absl::Status ConvBackwardWeightsGradient(GradientContext& context) {
+  const auto& attrs = context.attrs<ConvBackwardWeightsAttrs>();
+  const Value x = context.input(0), dy = context.input(1), gw = context.dy(0);
+  const Value gb = attrs.has_bias ? context.dy(1) : Value{};
+  if (context.wants(0) && gw.valid()) {
+    context.Set(0, context.Call("ConvBackwardData", {dy, gw},
+                                ConvBackwardDataAttrs{attrs.conv, SpatialDims(context.shape(x))}));
+  }
+  if (context.wants(1) && gw.valid()) {
+    std::vector<Value> inputs = {x, gw};
+    if (gb.valid()) inputs.push_back(gb);
+    context.Set(1, context.Call("Conv", std::move(inputs), attrs.conv));
+  } else if (context.wants(1)) {
+    const Shape& shape = context.shape(dy);
+    Dims channels(shape.rank(), 1);
+    channels[1] = shape[1];
+    GRADUS_ASSIGN_OR_RETURN(const Shape row, Shape::Make(channels));
+    context.Set(1, BroadcastTo(context, ReshapeTo(context, gb, row), shape));
+  }
+  return absl::OkStatus();
+}
+
+REGISTER_OP(Conv).Inputs(2, 3).Types(ConvTypes).Gradient(ConvGradient);
+REGISTER_OP(ConvBackwardData).Inputs(2).Types(ConvBackwardDataTypes).Gradient(ConvBackwardDataGradient);
+REGISTER_OP(ConvBackwardWeights).Inputs(2).Types(ConvBackwardWeightsTypes).Gradient(ConvBackwardWeightsGradient);
+
+WindowFields FieldsOf(const Conv& config) {
+  WindowFields fields;
+  fields.kernel = config.kernel();
+  fields.stride = config.stride();
+  fields.dilation = config.dilation();
+  fields.pad = config.pad();
+  if (config.has_padding()) fields.padding = config.padding();
+  return fields;
+}
+
+absl::Status CheckChannels(const LayerContext& context, const Conv& config, int64_t channels) {
+  if (!config.has_filters()) return context.Error("", "has no filters: the number of output channels");
+  if (config.filters() < 1) {
+    return context.Error("filters", absl::StrCat("filters is ", config.filters(), "; expected 1 or more"));
+  }
+  const int64_t groups = config.groups();
+  if (groups >= 1 && channels % groups == 0 && config.filters() % groups == 0) return absl::OkStatus();
+  return context.Error("groups", absl::StrCat("groups is ", groups, "; expected a divisor of the ", channels,
+                                              " input channels and of the ", config.filters(), " filters"));
+}
+
+absl::StatusOr<Value> LowerConv(LayerContext& context) {
+  const auto& config = context.config<Conv>();
+  GRADUS_RETURN_IF_ERROR(context.CheckInputs(1, 1));
+  const Value x = context.input(0);
+  GRADUS_ASSIGN_OR_RETURN(const ResolvedWindow resolved, ResolveWindow(context, context.type(x), FieldsOf(config)));
+  const int64_t channels = context.shape(x)[1];
+  GRADUS_RETURN_IF_ERROR(CheckChannels(context, config, channels));
+  const int64_t filters = config.filters(), groups = config.groups();
+  absl::StatusOr<Shape> weights = ImageShape(filters, channels / groups, resolved.window.kernel);
+  if (!weights.ok()) return context.Error("kernel", weights.status().message());
+
+  const double taps = static_cast<double>(weights->ElementsBetween(2, weights->rank()));
+  GRADUS_ASSIGN_OR_RETURN(const Value w, context.Parameter("weights", *weights, &config.weights_init(), "xavier {}",
+                                                           taps * static_cast<double>(channels / groups),
+                                                           taps * static_cast<double>(filters / groups)));
+  std::vector<Value> inputs = {x, w};
+  if (config.has_bias() ? config.bias() : !HasNorm(config.norm())) {
+    GRADUS_ASSIGN_OR_RETURN(const Value b,
+                            context.Parameter("bias", Shape{filters}, &config.bias_init(), "constant {}"));
+    inputs.push_back(b);
+  }
+  GRADUS_ASSIGN_OR_RETURN(const Value y, context.Call("Conv", std::move(inputs), ConvAttrs{resolved.window, groups}));
+  return AddNormAndActivation(context, y, config);
+}
+
+REGISTER_LAYER(Conv, "gradus.Conv", LowerConv);
+
+}  // namespace
+
+absl::StatusOr<TensorType> ConvOutput(const ConvAttrs& conv, const TensorType& x, const TensorType& w) {
+  absl::StatusOr<Dims> spatial = WindowOutput(conv.window, x);
+  if (!spatial.ok()) return spatial.status();
+  const int64_t channels = x.shape[1], groups = conv.groups;
+  const int64_t filters = w.shape.rank() > 0 ? w.shape[0] : 0;
+  if (groups < 1 || channels % groups != 0 || filters < 1 || filters % groups != 0) {
+    return TypeError(absl::StrCat("groups that divide ", channels, " input channels and ", filters, " filters"),
+                     absl::StrCat(groups));
+  }
+  GRADUS_ASSIGN_OR_RETURN(Shape weights, ImageShape(filters, channels / groups, conv.window.kernel));
+  const TensorType expected{DType::kFloat32, std::move(weights)};
+  if (w != expected) {
+    return TypeError(absl::StrCat("weights of ", expected.ToString(), " for x of ", x.ToString()), w.ToString());
+  }
+  GRADUS_ASSIGN_OR_RETURN(Shape output, ImageShape(x.shape[0], filters, *spatial));
+  return TensorType{DType::kFloat32, std::move(output)};
+}
+
+}  // namespace gradus

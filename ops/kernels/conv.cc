@@ -1,0 +1,214 @@
+// Convolution by oneDNN. For each way to lay out inputs and outputs (as they are at hand, or as oneDNN likes best)
+// there is a candidate; those that oneDNN runs by generated code for this layout come before those by GEMM over
+// unfolded images, and its plain loops come last.
+#include "ops/conv.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/onednn.h"
+#include "core/status_macros.h"
+#include "graph/kernel.h"
+#include "graph/onednn_kernel.h"
+#include "graph/op.h"
+
+namespace gradus {
+namespace {
+
+using dnnl::memory;
+using Descs = std::vector<memory::desc>;
+
+// A convolution's numbers in oneDNN's terms.
+struct Problem {
+  memory::dims stride, dilation, pad_begin, pad_end;
+  memory::dims weights;  // [groups, filters / groups, C / groups, kernel...] when there are groups
+
+  Problem(const ConvAttrs& conv, const Shape& w)
+      : stride(ToDnnl(conv.window.stride)),
+        dilation(ToDnnl(conv.window.dilation)),
+        pad_begin(ToDnnl(conv.window.pad_begin)),
+        pad_end(ToDnnl(conv.window.pad_end)),
+        weights(ToDnnl(w)) {
+    for (memory::dim& step : dilation) --step;
+    if (conv.groups > 1) {
+      weights[0] /= conv.groups;
+      weights.insert(weights.begin(), conv.groups);
+    }
+  }
+};
+
+memory::desc AnyLayout(const memory::dims& dims) {
+  return memory::desc(dims, memory::data_type::f32, memory::format_tag::any);
+}
+
+// The layouts to try for a tensor of these dimensions: the given ones where they are known, then oneDNN's choice.
+Descs Options(const memory::dims& dims, const std::vector<Layout>& given) {
+  Descs options;
+  for (const Layout& layout : given) {
+    const std::optional<memory::desc> desc = DescWithDims(layout, dims);
+    if (desc.has_value() && std::find(options.begin(), options.end(), *desc) == options.end()) {
+      options.push_back(*desc);
+    }
+  }
+  options.push_back(AnyLayout(dims));
+  return options;
+}
+
+std::vector<Layout> AtHand(const KernelContext& context, int input) {
+  return context.flexible[input] ? std::vector<Layout>{} : std::vector<Layout>{context.inputs[input]};
+}
+
+// Layouts of the convolution that a backward node is part of; none when it is part of something else.
+const Candidate* ForwardConv(const KernelContext& context) {
+  if (context.forward == nullptr || context.graph.node(context.node.forward).op->name() != "Conv") return nullptr;
+  return context.forward;
+}
+
+int Rank(const Candidate& candidate) {
+  if (absl::StrContains(candidate.implementation, "ref")) return 2;
+  return absl::StrContains(candidate.implementation, "gemm:") ? 1 : 0;
+}
+
+// Collects candidates, each once, in the order of their worth.
+class Candidates {
+ public:
+  // Adds what `make` gives, which may throw and may give an empty descriptor where oneDNN cannot.
+  template <typename Make>
+  void Try(const Make& make, const std::vector<OneDnnArgument>& inputs, const std::vector<OneDnnArgument>& outputs) {
+    dnnl::primitive_desc_base desc;
+    const absl::Status status = TryOneDnn([&] { desc = make(); });
+    if (!status.ok()) {
+      last_error_ = status;
+      return;
+    }
+    if (!desc) return;
+    Candidate candidate = OneDnnCandidate(desc, inputs, outputs);
+    for (const Candidate& other : candidates_) {
+      if (other.implementation == candidate.implementation && other.inputs == candidate.inputs &&
+          other.outputs == candidate.outputs) {
+        return;
+      }
+    }
+    candidates_.push_back(std::move(candidate));
+  }
+
+  absl::StatusOr<std::vector<Candidate>> Take() {
+    if (candidates_.empty()) return last_error_;
+    std::stable_sort(candidates_.begin(), candidates_.end(),
+                     [](const Candidate& a, const Candidate& b) { return Rank(a) < Rank(b); });
+    return std::move(candidates_);
+  }
+
+ private:
+  std::vector<Candidate> candidates_;
+  absl::Status last_error_ = absl::UnimplementedError("oneDNN has no implementation of this convolution");
+};
+
+dnnl::convolution_forward::primitive_desc ForwardDesc(const Problem& problem, dnnl::prop_kind kind,
+                                                      const memory::desc& x, const memory::desc& w,
+                                                      const memory::desc& b, const memory::desc& y) {
+  using Forward = dnnl::convolution_forward;
+  const auto desc = b.data.ndims == 0
+                        ? Forward::desc(kind, dnnl::algorithm::convolution_direct, x, w, y, problem.stride,
+                                        problem.dilation, problem.pad_begin, problem.pad_end)
+                        : Forward::desc(kind, dnnl::algorithm::convolution_direct, x, w, b, y, problem.stride,
+                                        problem.dilation, problem.pad_begin, problem.pad_end);
+  return {desc, UserScratchpad(), CpuEngine(), /*allow_empty=*/true};
+}
+
+// oneDNN asks for it to make a backward primitive.
+dnnl::convolution_forward::primitive_desc Hint(const Problem& problem, const memory::dims& x, const memory::dims& y) {
+  return ForwardDesc(problem, dnnl::prop_kind::forward_training, AnyLayout(x), AnyLayout(problem.weights),
+                     memory::desc(), AnyLayout(y));
+}
+
+absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& context) {
+  GRADUS_RETURN_IF_ERROR(CheckSizes(context));
+  if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const Problem problem(context.attrs<ConvAttrs>(), context.input_type(1).shape);
+  const memory::desc y = AnyDesc(context.output_type(0));
+  const auto kind = context.inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
+  const bool has_bias = context.node.inputs.size() > 2;
+  memory::desc b;
+  std::vector<OneDnnArgument> inputs = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}};
+  if (has_bias) {
+    b = ToDesc(Layout::Plain(context.input_type(2)));
+    inputs.push_back({DNNL_ARG_BIAS, 2});
+  }
+  Candidates candidates;
+  for (const memory::desc& x : Options(ToDnnl(context.input_type(0).shape), AtHand(context, 0))) {
+    for (const memory::desc& w : Options(problem.weights, AtHand(context, 1))) {
+      candidates.Try([&] { return ForwardDesc(problem, kind, x, w, b, y); }, inputs, {{DNNL_ARG_DST, 0}});
+    }
+  }
+  return candidates.Take();
+}
+
+absl::StatusOr<std::vector<Candidate>> ConvBackwardDataCandidates(const KernelContext& context) {
+  using Backward = dnnl::convolution_backward_data;
+  GRADUS_RETURN_IF_ERROR(CheckSizes(context));
+  if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const Problem problem(context.attrs<ConvBackwardDataAttrs>().conv, context.input_type(1).shape);
+  const memory::dims x_dims = ToDnnl(context.output_type(0).shape), y_dims = ToDnnl(context.input_type(0).shape);
+  std::vector<Layout> wanted = {context.wanted[0]};
+  if (const Candidate* forward = ForwardConv(context); forward != nullptr) wanted.push_back(forward->inputs[0]);
+  Candidates candidates;
+  for (const memory::desc& dy : Options(y_dims, AtHand(context, 0))) {
+    for (const memory::desc& w : Options(problem.weights, AtHand(context, 1))) {
+      for (const memory::desc& dx : Options(x_dims, wanted)) {
+        const auto make = [&] {
+          const auto hint = Hint(problem, x_dims, y_dims);
+          const Backward::desc desc(dnnl::algorithm::convolution_direct, dx, w, dy, problem.stride, problem.dilation,
+                                    problem.pad_begin, problem.pad_end);
+          return Backward::primitive_desc(desc, UserScratchpad(), CpuEngine(), hint, /*allow_empty=*/true);
+        };
+        candidates.Try(make, {{DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_WEIGHTS, 1}}, {{DNNL_ARG_DIFF_SRC, 0}});
+      }
+    }
+  }
+  return candidates.Take();
+}
+
+absl::StatusOr<std::vector<Candidate>> ConvBackwardWeightsCandidates(const KernelContext& context) {
+  using Backward = dnnl::convolution_backward_weights;
+  GRADUS_RETURN_IF_ERROR(CheckSizes(context));
+  if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const auto& attrs = context.attrs<ConvBackwardWeightsAttrs>();
+  const Problem problem(attrs.conv, context.output_type(0).shape);
+  const memory::dims x_dims = ToDnnl(context.input_type(0).shape), y_dims = ToDnnl(context.input_type(1).shape);
+  std::vector<OneDnnArgument> outputs = {{DNNL_ARG_DIFF_WEIGHTS, 0}};
+  if (attrs.has_bias) outputs.push_back({DNNL_ARG_DIFF_BIAS, 1});
+  Candidates candidates;
+  for (const memory::desc& x : Options(x_dims, AtHand(context, 0))) {
+    for (const memory::desc& dy : Options(y_dims, AtHand(context, 1))) {
+      for (const memory::desc& dw : Options(problem.weights, {context.wanted[0]})) {
+        const auto make = [&] {
+          const auto hint = Hint(problem, x_dims, y_dims);
+          const auto direct = dnnl::algorithm::convolution_direct;
+          const Backward::desc desc =
+              attrs.has_bias ? Backward::desc(direct, x, dw, ToDesc(Layout::Plain(context.output_type(1))), dy,
+                                              problem.stride, problem.dilation, problem.pad_begin, problem.pad_end)
+                             : Backward::desc(direct, x, dw, dy, problem.stride, problem.dilation, problem.pad_begin,
+                                              problem.pad_end);
+          return Backward::primitive_desc(desc, UserScratchpad(), CpuEngine(), hint, /*allow_empty=*/true);
+        };
+        candidates.Try(make, {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DIFF_DST, 1}}, outputs);
+      }
+    }
+  }
+  return candidates.Take();
+}
+
+REGISTER_KERNEL(Conv, ConvCandidates);
+REGISTER_KERNEL(ConvBackwardData, ConvBackwardDataCandidates);
+REGISTER_KERNEL(ConvBackwardWeights, ConvBackwardWeightsCandidates);
+
+}  // namespace
+}  // namespace gradus

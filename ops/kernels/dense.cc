@@ -1,0 +1,165 @@
+// The fully connected layer by oneDNN's inner product, which reads images in blocked layouts as they are: its weights
+// are then f32[units, C, spatial...], the same numbers in another order.
+#include "ops/dense.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/onednn.h"
+#include "core/status_macros.h"
+#include "graph/kernel.h"
+#include "graph/onednn_kernel.h"
+#include "graph/op.h"
+
+namespace gradus {
+namespace {
+
+using dnnl::memory;
+
+memory::desc AnyLayout(const memory::dims& dims) {
+  return memory::desc(dims, memory::data_type::f32, memory::format_tag::any);
+}
+
+// x as the image that it is where it lies in a layout of its own, or as a matrix.
+struct Source {
+  memory::desc desc;
+  memory::dims weights;
+};
+
+// The sources to try: the layout at hand, then the plain one.
+std::vector<Source> Sources(const Layout& layout, const TensorType& x, int64_t units) {
+  std::vector<Source> sources;
+  memory::dims dims = ToDnnl(x.shape);
+  const std::optional<memory::desc> image = DescWithDims(layout, dims);
+  if (image.has_value() && !layout.plain() && dims.size() >= 3 && dims.size() <= 5) {
+    dims[0] = units;
+    sources.push_back({*image, dims});
+  }
+  const int64_t inputs = x.shape.ElementsBetween(1, x.shape.rank());
+  sources.push_back(
+      {memory::desc({x.shape[0], inputs}, memory::data_type::f32, memory::format_tag::ab), {units, inputs}});
+  return sources;
+}
+
+const Candidate* ForwardDense(const KernelContext& context) {
+  if (context.forward == nullptr || context.graph.node(context.node.forward).op->name() != "Dense") return nullptr;
+  return context.forward;
+}
+
+// Weights as they are at hand or wanted, if they can be read so, then as oneDNN likes them.
+std::vector<memory::desc> WeightOptions(const Layout& layout, const memory::dims& dims) {
+  std::vector<memory::desc> options;
+  if (const std::optional<memory::desc> desc = DescWithDims(layout, dims); desc.has_value()) options.push_back(*desc);
+  options.push_back(AnyLayout(dims));
+  return options;
+}
+
+// Adds what `make` gives, if oneDNN has it and more than plain loops for it, and if it is not there yet.
+template <typename Make>
+void Try(const Make& make, const std::vector<OneDnnArgument>& inputs, const std::vector<OneDnnArgument>& outputs,
+         std::vector<Candidate>* candidates) {
+  dnnl::primitive_desc_base desc;
+  if (!TryOneDnn([&] { desc = make(); }).ok() || !desc || IsPlainLoops(desc)) return;
+  Candidate candidate = OneDnnCandidate(desc, inputs, outputs);
+  for (const Candidate& other : *candidates) {
+    if (other.inputs == candidate.inputs && other.outputs == candidate.outputs) return;
+  }
+  candidates->push_back(std::move(candidate));
+}
+
+dnnl::inner_product_forward::primitive_desc ForwardDesc(dnnl::prop_kind kind, const memory::desc& x,
+                                                        const memory::desc& w, const memory::desc& b,
+                                                        const memory::desc& y) {
+  using Forward = dnnl::inner_product_forward;
+  const auto desc = b.data.ndims == 0 ? Forward::desc(kind, x, w, y) : Forward::desc(kind, x, w, b, y);
+  return {desc, UserScratchpad(), CpuEngine(), /*allow_empty=*/true};
+}
+
+absl::StatusOr<std::vector<Candidate>> Checked(std::vector<Candidate> candidates) {
+  if (candidates.empty()) return absl::UnimplementedError("oneDNN has no inner product for these sizes");
+  return candidates;
+}
+
+absl::StatusOr<std::vector<Candidate>> DenseCandidates(const KernelContext& context) {
+  GRADUS_RETURN_IF_ERROR(CheckSizes(context));
+  if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const auto kind = context.inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
+  const memory::desc y = ToDesc(Layout::Plain(context.output_type(0)));
+  memory::desc b;
+  std::vector<OneDnnArgument> inputs = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}};
+  if (context.node.inputs.size() > 2) {
+    b = ToDesc(Layout::Plain(context.input_type(2)));
+    inputs.push_back({DNNL_ARG_BIAS, 2});
+  }
+  const Layout weights = context.flexible[1] ? Layout() : context.inputs[1];
+  std::vector<Candidate> candidates;
+  for (const Source& source : Sources(context.inputs[0], context.input_type(0), context.output_type(0).shape[1])) {
+    for (const memory::desc& w : WeightOptions(weights, source.weights)) {
+      Try([&] { return ForwardDesc(kind, source.desc, w, b, y); }, inputs, {{DNNL_ARG_DST, 0}}, &candidates);
+    }
+  }
+  return Checked(std::move(candidates));
+}
+
+absl::StatusOr<std::vector<Candidate>> DenseBackwardDataCandidates(const KernelContext& context) {
+  using Backward = dnnl::inner_product_backward_data;
+  GRADUS_RETURN_IF_ERROR(CheckSizes(context));
+  if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const TensorType& x = context.output_type(0);
+  const memory::desc dy = ToDesc(Layout::Plain(context.input_type(0)));
+  const Candidate* const forward = ForwardDense(context);
+  const Layout weights = context.flexible[1] ? Layout() : context.inputs[1];
+  std::vector<Candidate> candidates;
+  for (const Source& source :
+       Sources(forward == nullptr ? Layout() : forward->inputs[0], x, context.input_type(0).shape[1])) {
+    for (const memory::desc& w : WeightOptions(weights, source.weights)) {
+      const auto make = [&] {
+        const auto hint =
+            ForwardDesc(dnnl::prop_kind::forward_training, source.desc, AnyLayout(source.weights), memory::desc(), dy);
+        return Backward::primitive_desc(Backward::desc(source.desc, w, dy), UserScratchpad(), CpuEngine(), hint,
+                                        /*allow_empty=*/true);
+      };
+      Try(make, {{DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_WEIGHTS, 1}}, {{DNNL_ARG_DIFF_SRC, 0}}, &candidates);
+    }
+  }
+  return Checked(std::move(candidates));
+}
+
+absl::StatusOr<std::vector<Candidate>> DenseBackwardWeightsCandidates(const KernelContext& context) {
+  using Backward = dnnl::inner_product_backward_weights;
+  GRADUS_RETURN_IF_ERROR(CheckSizes(context));
+  if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const memory::desc dy = ToDesc(Layout::Plain(context.input_type(1)));
+  std::vector<OneDnnArgument> outputs = {{DNNL_ARG_DIFF_WEIGHTS, 0}};
+  memory::desc db;
+  if (context.attrs<DenseBackwardWeightsAttrs>().has_bias) {
+    db = ToDesc(Layout::Plain(context.output_type(1)));
+    outputs.push_back({DNNL_ARG_DIFF_BIAS, 1});
+  }
+  std::vector<Candidate> candidates;
+  for (const Source& source : Sources(context.inputs[0], context.input_type(0), context.input_type(1).shape[1])) {
+    for (const memory::desc& dw : WeightOptions(context.wanted[0], source.weights)) {
+      const auto make = [&] {
+        const auto hint =
+            ForwardDesc(dnnl::prop_kind::forward_training, source.desc, AnyLayout(source.weights), memory::desc(), dy);
+        const Backward::desc desc =
+            db.data.ndims == 0 ? Backward::desc(source.desc, dw, dy) : Backward::desc(source.desc, dw, db, dy);
+        return Backward::primitive_desc(desc, UserScratchpad(), CpuEngine(), hint, /*allow_empty=*/true);
+      };
+      Try(make, {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DIFF_DST, 1}}, outputs, &candidates);
+    }
+  }
+  return Checked(std::move(candidates));
+}
+
+REGISTER_KERNEL(Dense, DenseCandidates);
+REGISTER_KERNEL(DenseBackwardData, DenseBackwardDataCandidates);
+REGISTER_KERNEL(DenseBackwardWeights, DenseBackwardWeightsCandidates);
+
+}  // namespace
+}  // namespace gradus
