@@ -93,7 +93,7 @@ class Expander {
 };
 
 absl::Status Expander::Run() {
-  const absl::Status version =
+  absl::Status version =
       CheckLanguageVersion(text_.language_version(), source_.Lookup("language_version"), "the model");
   if (!version.ok()) return version;
   if (text_.layer().empty()) Mistake("", "the model has no layer");
