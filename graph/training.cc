@@ -107,7 +107,7 @@ class TrainingBuilder {
       Value sum = loss.values;
       if (graph().type(sum).shape.rank() > 0) {
         GRADUS_ASSIGN_OR_RETURN(
-            sum, Add(Stage::kCompute, "SumTo", absl::StrCat(loss.name, "/sum"), {sum}, ShapeAttrs{Shape()}));
+            sum, Add(Stage::kCompute, "SumTo", absl::StrCat(loss.name, "/sum"), {sum}, ShapeAttrs()));
       }
       fetches_.push_back({absl::StrCat("loss/", loss.name), sum});
     }
@@ -144,8 +144,7 @@ class TrainingBuilder {
           "no optimizer is registered for message '", name, "'",
           Suggestion(name, Registry<OptimizerEntry>::Get().Names()), "; is its library linked into this program?"));
     }
-    GRADUS_ASSIGN_OR_RETURN(
-        Value rate, Add(Stage::kCompute, "Input", kLearningRate, {}, InputAttrs{TensorType{DType::kFloat32, {}}}));
+    GRADUS_ASSIGN_OR_RETURN(Value rate, Add(Stage::kCompute, "Input", kLearningRate, {}, InputAttrs()));  // f32[]
     GRADUS_ASSIGN_OR_RETURN(Value scale, Add(Stage::kUpdate, "ClipScale", "gradus/gradient_scale", {norm},
                                              ClipScaleAttrs{static_cast<double>(options_.accumulate),
                                                             options_.clip_norm}));
