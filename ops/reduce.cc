@@ -38,7 +38,7 @@ absl::StatusOr<std::vector<TensorType>> ReduceTypes(const TypeContext& context) 
   GRADUS_RETURN_IF_ERROR(CheckAxes(attrs.axes, context.input(0)));
   Shape y = KeepDims(x, attrs.axes);
   if (attrs.function != Reduce::SUM && x.num_elements() == 0 && y.num_elements() > 0) {
-    return TypeError("elements to reduce", x.ToString());
+    return TypeError("elements to reduce", context.input(0).ToString());
   }
   if (!attrs.keep_dims) {
     Dims kept;

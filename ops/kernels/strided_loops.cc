@@ -66,7 +66,10 @@ using Loops = absl::InlinedVector<StridedLoops::Loop, 8>;
 // Adds the loops over [begin, begin + size) of one dimension, for each operand from its own beginning.
 bool AddLoops(int64_t size, absl::Span<const View> views, absl::Span<const int64_t> begin, Loops* loops,
               OperandStrides* offset) {
-  const auto broadcasts = [&](const View& view) { return view.size == 1 && (view.block == 1 || size != 1); };
+  // Of a single element in a block, the padding is walked only if that of the first operand, which may need it, is.
+  const auto broadcasts = [&](const View& view) {
+    return view.size == 1 && (view.block == 1 || size != 1 || views[0].block == 1);
+  };
   int64_t block = 1;
   for (const View& view : views) {
     if (broadcasts(view) || view.block == 1) continue;

@@ -9,6 +9,7 @@
 #include "core/status_macros.h"
 #include "graph/kernel.h"
 #include "graph/onednn_kernel.h"
+#include "ops/kernels/copy.h"
 
 namespace gradus {
 namespace {
@@ -31,9 +32,9 @@ absl::StatusOr<std::vector<Candidate>> TransposeCandidates(const KernelContext& 
   const TensorType& x = context.input_type(0);
   const Layout y = Layout::Plain(context.output_type(0));
   const Dims& permutation = context.attrs<TransposeAttrs>().permutation;
+  if (x.shape.rank() == 0) return std::vector<Candidate>{BytesCandidate(Layout::Plain(x), y)};
   std::vector<Candidate> candidates;
   for (const Layout& layout : {context.inputs[0], Layout::Plain(x)}) {
-    if (x.shape.rank() == 0) break;
     GRADUS_ASSIGN_OR_RETURN(const Layout from, Renamed(layout, x.shape, permutation));
     if (from.any()) continue;
     absl::StatusOr<dnnl::reorder::primitive_desc> desc = ReorderDesc(from, y);
