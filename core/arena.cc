@@ -68,7 +68,7 @@ absl::Status Arena::Reserve(int64_t bytes) {
   uint8_t* const base = MapAligned(size);
   if (base == nullptr) return OutOfMemory(bytes, std::strerror(errno));
   if (!Populate(base, size, page)) {
-    const absl::Status error = OutOfMemory(bytes, std::strerror(errno));
+    absl::Status error = OutOfMemory(bytes, std::strerror(errno));
     munmap(base, size);
     return error;
   }

@@ -195,7 +195,7 @@ std::string DrawMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan& p
   }
   // What lies at the middle of cell `i` of `n` that share [0, length).
   const auto middle = [](int i, int n, int64_t length) {
-    return static_cast<int64_t>(static_cast<__int128>(length) * (2 * int64_t{i} + 1) / (2 * int64_t{n}));
+    return static_cast<int64_t>(static_cast<__int128>(length) * (__int128{2} * i + 1) / (__int128{2} * n));
   };
   std::vector<std::string> rows(height, std::string(width, '.'));
   for (size_t i = 0; i < uses.size(); ++i) {

@@ -26,18 +26,18 @@ std::vector<int64_t> Skyline::Heights() {
   return heights;
 }
 
-void Skyline::Level(int part, int begin, int end, int64_t height) {
+void Skyline::Level(size_t part, int begin, int end, int64_t height) {
   parts_[part] = {height, static_cast<double>(height) * (end - begin), true};
 }
 
-void Skyline::Push(int part, int begin, int middle, int end) {
+void Skyline::Push(size_t part, int begin, int middle, int end) {
   if (!parts_[part].level) return;
   Level(2 * part, begin, middle, parts_[part].highest);
   Level(2 * part + 1, middle, end, parts_[part].highest);
   parts_[part].level = false;
 }
 
-Skyline::Range Skyline::Query(int part, int begin, int end, int first, int last) {
+Skyline::Range Skyline::Query(size_t part, int begin, int end, int first, int last) {
   if (last <= begin || end <= first) return {};
   if (first <= begin && end <= last) return {parts_[part].highest, parts_[part].area};
   const int middle = begin + (end - begin) / 2;
@@ -47,7 +47,7 @@ Skyline::Range Skyline::Query(int part, int begin, int end, int first, int last)
   return {std::max(left.highest, right.highest), left.area + right.area};
 }
 
-void Skyline::Assign(int part, int begin, int end, int first, int last, int64_t height) {
+void Skyline::Assign(size_t part, int begin, int end, int first, int last, int64_t height) {
   if (last <= begin || end <= first) return;
   if (first <= begin && end <= last) return Level(part, begin, end, height);
   const int middle = begin + (end - begin) / 2;

@@ -3,6 +3,7 @@
 #ifndef GRADUS_GRAPH_SKYLINE_H_
 #define GRADUS_GRAPH_SKYLINE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -32,10 +33,10 @@ class Skyline {
     double area = 0;
   };
 
-  void Push(int part, int begin, int middle, int end);
-  void Level(int part, int begin, int end, int64_t height);
-  Range Query(int part, int begin, int end, int first, int last);
-  void Assign(int part, int begin, int end, int first, int last, int64_t height);
+  void Push(size_t part, int begin, int middle, int end);
+  void Level(size_t part, int begin, int end, int64_t height);
+  Range Query(size_t part, int begin, int end, int first, int last);
+  void Assign(size_t part, int begin, int end, int first, int last, int64_t height);
 
   int steps_;
   std::vector<Part> parts_;  // a binary tree: the halves of part i are parts 2 i and 2 i + 1

