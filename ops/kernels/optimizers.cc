@@ -1,0 +1,193 @@
+// Updates run over all stored elements in the parameter's own layout: padding is zero in the parameter, its gradient and
+// its slots, and every update keeps it so.
+#include "ops/optimizers.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.h"
+#include "graph/kernel.h"
+#include "graph/step_ops.h"
+#include "ops/kernels/multiversion.h"
+
+namespace gradus {
+namespace {
+
+constexpr int64_t kGrain = 1 << 14;  // elements worth a thread
+constexpr int64_t kAlign = 16;       // parts begin at cache lines
+
+struct Step {
+  float rate, scale, weight_decay, weight_decay_l1;
+};
+
+GRADUS_INLINE float Decayed(float w, float g, const Step& s) {
+  const float sign = static_cast<float>(w > 0) - static_cast<float>(w < 0);
+  return s.scale * g + s.weight_decay * w + s.weight_decay_l1 * sign;
+}
+
+GRADUS_MULTIVERSION void Sgd(const float* w, const float* __restrict g, float* out, int64_t n, Step s) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) out[i] = w[i] - s.rate * Decayed(w[i], g[i], s);
+}
+
+GRADUS_MULTIVERSION void Momentum(const float* w, const float* __restrict g, const float* v, float* w_out, float* v_out,
+                                  int64_t n, Step s, float momentum, float nesterov) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    const float gradient = Decayed(w[i], g[i], s);
+    const float velocity = momentum * v[i] + gradient;
+    v_out[i] = velocity;
+    w_out[i] = w[i] - s.rate * (nesterov * (gradient + momentum * velocity) + (1 - nesterov) * velocity);
+  }
+}
+
+struct AdamStep {
+  float beta1, beta2, epsilon, mean_correction, variance_correction;
+};
+
+GRADUS_MULTIVERSION void Adam(const float* w, const float* __restrict g, const float* m, const float* v, float* w_out,
+                              float* m_out, float* v_out, int64_t n, Step s, AdamStep a) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) {
+    const float gradient = Decayed(w[i], g[i], s);
+    const float mean = a.beta1 * m[i] + (1 - a.beta1) * gradient;
+    const float variance = a.beta2 * v[i] + (1 - a.beta2) * gradient * gradient;
+    m_out[i] = mean;
+    v_out[i] = variance;
+    w_out[i] = w[i] - s.rate * (mean * a.mean_correction) / (std::sqrt(variance * a.variance_correction) + a.epsilon);
+  }
+}
+
+// Eight running sums in double: exact enough for any size, and the same on every instruction set.
+GRADUS_MULTIVERSION double SumOfSquares(const float* __restrict x, int64_t n) {
+  double sums[8] = {0};
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (int k = 0; k < 8; ++k) sums[k] += static_cast<double>(x[i + k]) * x[i + k];
+  }
+  for (; i < n; ++i) sums[0] += static_cast<double>(x[i]) * x[i];
+  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+}
+
+Step MakeStep(const DecayAttrs& decay, const float* rate, const float* scale) {
+  return {static_cast<float>(*rate * decay.learning_rate_scale), *scale, static_cast<float>(decay.weight_decay),
+          static_cast<float>(decay.weight_decay_l1)};
+}
+
+// The parameter's layout for all of `tensors`, plain scalars behind them; outputs like the parameter.
+Candidate UpdateCandidate(const KernelContext& context, int tensors, FunctionKernel::Function run) {
+  const Layout& layout = context.flexible[0] ? context.inputs[1] : context.inputs[0];
+  std::vector<Layout> inputs(tensors, layout);
+  for (int i = 0; i < 2; ++i) inputs.push_back(Layout::Plain(TensorType{}));
+  return FunctionCandidate("gradus:one_pass", std::move(inputs), std::vector<Layout>(tensors - 1, layout),
+                           std::move(run));
+}
+
+int64_t StoredElements(const KernelContext& context) {
+  return (context.flexible[0] ? context.inputs[1] : context.inputs[0]).stored_elements();
+}
+
+absl::StatusOr<std::vector<Candidate>> SgdCandidates(const KernelContext& context) {
+  const DecayAttrs decay = context.attrs<SgdAttrs>().decay;
+  const int64_t n = StoredElements(context);
+  return std::vector<Candidate>{UpdateCandidate(context, 2, [=](const Buffers& b) {
+    const Step step = MakeStep(decay, b.in<float>(2), b.in<float>(3));
+    ParallelFor(
+        n, kGrain,
+        [&](int64_t i, int64_t end) { Sgd(b.in<float>(0) + i, b.in<float>(1) + i, b.out<float>(0) + i, end - i, step); },
+        kAlign);
+    return absl::OkStatus();
+  })};
+}
+
+absl::StatusOr<std::vector<Candidate>> MomentumCandidates(const KernelContext& context) {
+  const SgdAttrs attrs = context.attrs<SgdAttrs>();
+  const int64_t n = StoredElements(context);
+  return std::vector<Candidate>{UpdateCandidate(context, 3, [=](const Buffers& b) {
+    const Step step = MakeStep(attrs.decay, b.in<float>(3), b.in<float>(4));
+    ParallelFor(
+        n, kGrain,
+        [&](int64_t i, int64_t end) {
+          Momentum(b.in<float>(0) + i, b.in<float>(1) + i, b.in<float>(2) + i, b.out<float>(0) + i,
+                   b.out<float>(1) + i, end - i, step, static_cast<float>(attrs.momentum), attrs.nesterov ? 1.0f : 0.0f);
+        },
+        kAlign);
+    return absl::OkStatus();
+  })};
+}
+
+absl::StatusOr<std::vector<Candidate>> AdamCandidates(const KernelContext& context) {
+  const AdamAttrs attrs = context.attrs<AdamAttrs>();
+  const int64_t n = StoredElements(context);
+  return std::vector<Candidate>{UpdateCandidate(context, 4, [=](const Buffers& b) {
+    const Step step = MakeStep(attrs.decay, b.in<float>(4), b.in<float>(5));
+    const double t = static_cast<double>(b.state->step + 1);
+    const AdamStep adam = {static_cast<float>(attrs.beta1), static_cast<float>(attrs.beta2),
+                           static_cast<float>(attrs.epsilon), static_cast<float>(1 / (1 - std::pow(attrs.beta1, t))),
+                           static_cast<float>(1 / (1 - std::pow(attrs.beta2, t)))};
+    ParallelFor(
+        n, kGrain,
+        [&](int64_t i, int64_t end) {
+          Adam(b.in<float>(0) + i, b.in<float>(1) + i, b.in<float>(2) + i, b.in<float>(3) + i, b.out<float>(0) + i,
+               b.out<float>(1) + i, b.out<float>(2) + i, end - i, step, adam);
+        },
+        kAlign);
+    return absl::OkStatus();
+  })};
+}
+
+// Each tensor is summed in chunks of a fixed size, so that the result depends on no thread count.
+absl::StatusOr<std::vector<Candidate>> SquaredNormCandidates(const KernelContext& context) {
+  constexpr int64_t kChunk = 1 << 14;
+  struct Chunk {
+    int input;
+    int64_t begin, size;
+  };
+  std::vector<Chunk> chunks;
+  std::vector<Layout> inputs(context.inputs.begin(), context.inputs.end());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const int64_t n = inputs[i].stored_elements();
+    for (int64_t begin = 0; begin < n; begin += kChunk) {
+      chunks.push_back({static_cast<int>(i), begin, std::min(kChunk, n - begin)});
+    }
+  }
+  const int64_t count = static_cast<int64_t>(chunks.size());
+  auto run = [chunks = std::move(chunks), count](const Buffers& b) {
+    double* sums = static_cast<double*>(b.scratch);
+    ParallelFor(count, 2, [&](int64_t begin, int64_t end) {
+      for (int64_t c = begin; c < end; ++c) {
+        sums[c] = SumOfSquares(b.in<float>(chunks[c].input) + chunks[c].begin, chunks[c].size);
+      }
+    });
+    double total = 0;
+    for (int64_t c = 0; c < count; ++c) total += sums[c];
+    *b.out<float>(0) = static_cast<float>(total);
+    return absl::OkStatus();
+  };
+  return std::vector<Candidate>{FunctionCandidate("gradus:chunks", std::move(inputs), {Layout::Plain(TensorType{})},
+                                                  std::move(run), std::max<int64_t>(1, count) * 8)};
+}
+
+absl::StatusOr<std::vector<Candidate>> ClipScaleCandidates(const KernelContext& context) {
+  const ClipScaleAttrs attrs = context.attrs<ClipScaleAttrs>();
+  auto run = [attrs](const Buffers& b) {
+    const double norm = std::sqrt(static_cast<double>(*b.in<float>(0))) / attrs.count;
+    const double clip = attrs.clip_norm > 0 && norm > attrs.clip_norm ? attrs.clip_norm / norm : 1;
+    *b.out<float>(0) = static_cast<float>(clip / attrs.count);
+    return absl::OkStatus();
+  };
+  const Layout scalar = Layout::Plain(TensorType{});
+  return std::vector<Candidate>{FunctionCandidate("gradus:scalar", {scalar}, {scalar}, run)};
+}
+
+}  // namespace
+
+REGISTER_KERNEL(SgdUpdate, SgdCandidates);
+REGISTER_KERNEL(MomentumUpdate, MomentumCandidates);
+REGISTER_KERNEL(AdamUpdate, AdamCandidates);
+REGISTER_KERNEL(SquaredNorm, SquaredNormCandidates);
+REGISTER_KERNEL(ClipScale, ClipScaleCandidates);
+
+}  // namespace gradus
