@@ -26,8 +26,9 @@ absl::StatusOr<BatchOrder> BatchOrder::Make(const Options& options) {
   const int64_t n = options.num_examples;
   const int64_t b = options.batch_size;
   if (n <= 0) return absl::InvalidArgumentError("the data set has no examples");
-  if (n > kMaxExamples)
+  if (n > kMaxExamples) {
     return absl::InvalidArgumentError(absl::StrCat("a data set of ", n, " examples; the limit is 2^56"));
+  }
   if (b <= 0 || b > kMaxBatchSize) {
     return absl::InvalidArgumentError(absl::StrCat("a batch size of ", b, "; it is between 1 and 2^32"));
   }

@@ -30,6 +30,7 @@ absl::Status CheckNames(const std::vector<Column>& columns) {
 absl::Status CheckTransformColumns(const google::protobuf::RepeatedPtrField<Transform>& transforms,
                                    const std::vector<Column>& columns) {
   std::vector<std::string> names;
+  names.reserve(columns.size());
   for (const Column& column : columns) names.push_back(column.name);
   for (int i = 0; i < transforms.size(); ++i) {
     const std::string& name = transforms[i].column();

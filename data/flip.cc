@@ -39,8 +39,9 @@ class FlipTransform : public ExampleTransform {
     const int64_t rows = width == 0 ? 0 : type_.shape.num_elements() / width;
     const Element* from = reinterpret_cast<const Element*>(in);
     Element* to = reinterpret_cast<Element*>(out);
-    for (int64_t row = 0; row < rows; ++row)
+    for (int64_t row = 0; row < rows; ++row) {
       std::reverse_copy(from + row * width, from + (row + 1) * width, to + row * width);
+    }
   }
 
   const TensorType type_;

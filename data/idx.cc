@@ -52,8 +52,9 @@ class IdxDataset : public Dataset {
 absl::StatusOr<std::string> FindUsual(const std::string& folder, const std::string& part, const std::string& what) {
   std::vector<std::string> names;
   for (const char* dot : {"-", "."}) {
-    for (const char* ending : {"", ".gz"})
+    for (const char* ending : {"", ".gz"}) {
       names.push_back(absl::StrCat(part, "-", what, dot, what == "images" ? "idx3" : "idx1", "-ubyte", ending));
+    }
   }
   for (const std::string& name : names) {
     std::string path = JoinPath(folder, name);

@@ -43,8 +43,9 @@ absl::StatusOr<Shape> ParseHeader(const std::string& path, absl::Span<const uint
   Dims dims(rank);
   for (int i = 0; i < rank; ++i) dims[i] = BigEndian(header.data() + 4 + 4 * int64_t{i});
   absl::StatusOr<Shape> shape = Shape::Make(dims);
-  if (!shape.ok())
+  if (!shape.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": the header claims ", shape.status().message()));
+  }
   if (shape->num_elements() == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": the header claims ", shape->ToString(), ", which is nothing"));

@@ -104,8 +104,9 @@ absl::StatusOr<std::string> EncodePng(const Tensor& image) {
   const int64_t pixels = image.shape().ElementsBetween(1, 3);
   std::string interleaved(channels * pixels, 0);
   for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t i = 0; i < pixels; ++i)
+    for (int64_t i = 0; i < pixels; ++i) {
       interleaved[i * channels + c] = static_cast<char>(image.data()[c * pixels + i]);
+    }
   }
   const Context context(spng_ctx_new(SPNG_CTX_ENCODER));
   if (context == nullptr) return absl::ResourceExhaustedError("no memory for libspng");

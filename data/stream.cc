@@ -50,6 +50,7 @@ absl::StatusOr<std::unique_ptr<Dataset>> Limit(const DataStream& stream, std::un
 }
 
 absl::StatusOr<Tensor> ToFloat(absl::string_view column, const Tensor& value) {
+  if (value.empty()) return absl::InvalidArgumentError(absl::StrCat("the value for column '", column, "' is empty"));
   if (value.dtype() == DType::kFloat32) return value.Clone();
   if (value.dtype() != DType::kUint8) {
     return absl::InvalidArgumentError(

@@ -11,7 +11,7 @@ namespace {
 
 TEST(GzipReaderTest, ReadsInPiecesAcrossMembersAndBuffers) {
   std::string text;
-  for (int i = 0; i < 300000; ++i)
+  for (uint32_t i = 0; i < 300000; ++i)
     text += static_cast<char>(i * i * 31 >> 7);  // hard to compress: several input buffers
   const std::string path = Write(TestFolder(), "file", Gzip(text.substr(0, 1000)) + Gzip(text.substr(1000)));
   const absl::StatusOr<InputFile> file = InputFile::Open(path);

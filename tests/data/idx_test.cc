@@ -1,5 +1,6 @@
 // The data set gradus.Idx as a user of the registry sees it.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "data/dataset_registry.h"
 #include "google/protobuf/text_format.h"

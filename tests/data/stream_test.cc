@@ -170,6 +170,7 @@ TEST(PreprocessTest, WithoutTransformsOnlyScales) {
   EXPECT_EQ(made->values<float>()[1], 1);
   EXPECT_EQ(Preprocess(DataStream(), "image", Tensor::Of<int32_t>({1}, {1})).status().message(),
             "column 'image' is made of u8 or f32 values, not i32[1]");
+  EXPECT_EQ(Preprocess(DataStream(), "image", Tensor()).status().message(), "the value for column 'image' is empty");
 }
 
 }  // namespace
