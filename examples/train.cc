@@ -1,0 +1,111 @@
+// Trains a network: see kUsage.
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/file.h"
+#include "core/status_macros.h"
+#include "examples/command_line.h"
+#include "train/trainer.h"
+
+namespace {
+#include "examples/default_run.inc"
+
+constexpr char kUsage[] = R"(Trains a network that is written as text.
+
+  train                                             LeNet on digits that it draws itself, in a fresh run folder
+  train --config=lenet.train.textproto --data_dir=mnist --run_dir=runs/lenet
+  train --config=... --run_dir=runs/lenet --resume  goes on where a stopped or killed run was
+  train --config=... --set=learning_rate=0.05 --set=optimizer.sgd.momentum=0.8
+  train --config=... --dry_run                      checks everything, plans the memory, and trains nothing
+
+The training file (proto/train.proto) names the model file (proto/model.proto). The run folder receives
+metrics.jsonl and checkpoints/. Ctrl-C finishes the step, saves and ends; a second one ends at once.
+
+Progress goes to stderr. The last line on stdout is a JSON object: step, loss (of the last step), eval_<metric>,
+examples_per_second (while training) and peak_bytes (most resident memory of the process).
+
+Exit code: 0 when the run has ended, 1 after an error, 2 for wrong flags, 130 or 143 when SIGINT or SIGTERM has
+stopped it.)";
+
+}  // namespace
+
+ABSL_FLAG(std::string, config, "", "training file (gradus.Training as text); empty: LeNet on synthetic digits");
+ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets start from; empty: the current one");
+ABSL_FLAG(std::string, run_dir, "", "folder of the run; empty: a fresh one, runs/<model>-<n>");
+ABSL_FLAG(bool, resume, false, "go on from the run folder's newest checkpoint; an empty folder starts afresh");
+ABSL_FLAG(int, threads, 0, "compute threads; 0: what the training file says, else one for each core");
+ABSL_FLAG(bool, dry_run, false, "check files and data, compile the plan, print it, and stop");
+ABSL_FLAG(gradus::RepeatedFlag, set, {}, "path.to.field=value: overrides a field of the training file; repeatable");
+ABSL_FLAG(bool, dump_graph, false, "print the graph before the first and after each pass");
+ABSL_FLAG(bool, debug_arena, false, "fill planned memory with NaN so that reading what nobody wrote shows");
+
+namespace gradus {
+namespace {
+
+absl::StatusOr<TrainingFile> LoadConfig() {
+  std::vector<std::string> overrides = absl::GetFlag(FLAGS_set).values;
+  if (const int threads = absl::GetFlag(FLAGS_threads); threads > 0) {
+    overrides.push_back(absl::StrCat("threads=", threads));
+  }
+  const std::string config = absl::GetFlag(FLAGS_config);
+  if (!config.empty()) return LoadTrainingFile(UserPath(config), overrides);
+  return LoadTrainingText(kDefaultRun, "lenet.train.textproto", kDefaultModel, "lenet.textproto", overrides);
+}
+
+// runs/<model>-<n> with the first n that is free.
+absl::StatusOr<std::string> FreshRunFolder(const std::string& model) {
+  for (int n = 1;; ++n) {
+    const std::string folder = UserPath(absl::StrCat("runs/", model.empty() ? "model" : model, "-", n));
+    GRADUS_ASSIGN_OR_RETURN(PathKind kind, KindOfPath(folder));
+    if (kind == PathKind::kMissing) return folder;
+  }
+}
+
+absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
+  GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
+  GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
+  if (absl::GetFlag(FLAGS_resume) && absl::GetFlag(FLAGS_run_dir).empty()) {
+    return WrongFlags("--resume needs --run_dir: which run is to go on?");
+  }
+  GRADUS_ASSIGN_OR_RETURN(TrainingFile file, LoadConfig());
+  TrainerOptions options;
+  options.data_dir = UserPath(absl::GetFlag(FLAGS_data_dir).empty() ? "." : absl::GetFlag(FLAGS_data_dir));
+  options.resume = absl::GetFlag(FLAGS_resume);
+  options.debug_arena = absl::GetFlag(FLAGS_debug_arena);
+  options.run_dir = UserPath(absl::GetFlag(FLAGS_run_dir));
+  if (options.run_dir.empty()) {
+    GRADUS_ASSIGN_OR_RETURN(options.run_dir, FreshRunFolder(file.model.written.name()));
+  }
+  if (absl::GetFlag(FLAGS_dump_graph)) {
+    options.passes.dump = [](const std::string& pass, const Program& program) {
+      std::fprintf(stderr, "# %s\n%s\n", pass.empty() ? "before any pass" : pass.c_str(),
+                   program.graph.ToString().c_str());
+    };
+  }
+  const std::string run_dir = options.run_dir;
+  GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(std::move(file), std::move(options)));
+  std::fprintf(stderr, "%s\n", trainer->Describe().c_str());
+  if (absl::GetFlag(FLAGS_dry_run)) {
+    std::printf("%s\n", trainer->learner().plan().ToString().c_str());
+    return 0;
+  }
+  std::fprintf(stderr, "run       %s\n", run_dir.c_str());
+  GRADUS_ASSIGN_OR_RETURN(TrainResult result, trainer->Run());
+  if (result.exit_code != 0) {
+    std::fprintf(stderr, "stopped by a signal after step %lld and saved; --resume goes on\n",
+                 static_cast<long long>(result.step));
+  }
+  std::printf("%s\n", result.ToJson().c_str());
+  return result.exit_code;
+}
+
+}  // namespace
+}  // namespace gradus
+
+int main(int argc, char** argv) { return gradus::RunProgram(argc, argv, kUsage, gradus::Train); }
