@@ -33,6 +33,13 @@ std::vector<const OpDef*> OpRegistry::All() const {
   return all;
 }
 
+double MacsOf(const Graph& graph, const Node& node) {
+  if (!node.op->macs()) return 0;
+  std::vector<TensorType> inputs;
+  for (Value input : node.inputs) inputs.push_back(graph.type(input));
+  return node.op->macs()({inputs, node.attrs}, node.outputs);
+}
+
 absl::StatusOr<std::vector<TensorType>> SameAsInput(const TypeContext& context) {
   return std::vector<TensorType>{context.input(0)};
 }

@@ -43,6 +43,10 @@ using TypeFunction = std::function<absl::StatusOr<std::vector<TensorType>>(const
 // Adds the nodes of a gradient to the graph; see graph/gradient.h.
 using GradientFunction = std::function<absl::Status(GradientContext&)>;
 
+// How many products a node sums up: its multiply-accumulates, without bias. A double, exact up to 2^53: types that exist
+// may ask for more than 2^63.
+using MacsFunction = std::function<double(const TypeContext& context, absl::Span<const TensorType> outputs)>;
+
 // output `output` may live in the memory of input `input`.
 struct InputOutputPair {
   int input;
@@ -60,6 +64,9 @@ class OpDef {
   bool has_no_gradient() const { return !no_gradient_.empty(); }
   const GradientFunction& gradient() const { return gradient_; }
   const std::string& no_gradient_reason() const { return no_gradient_; }
+
+  // Null for an operation that is no sum of products. See MacsOf.
+  const MacsFunction& macs() const { return macs_; }
 
   // Outputs that a kernel may write over an input of the same layout whose last reader it is.
   const std::vector<InputOutputPair>& in_place() const { return in_place_; }
@@ -90,6 +97,10 @@ class OpDef {
     no_gradient_ = std::move(reason);
     return *this;
   }
+  OpDef& Macs(MacsFunction macs) {
+    macs_ = std::move(macs);
+    return *this;
+  }
   OpDef& InPlace(int input, int output) {
     in_place_.push_back({input, output});
     return *this;
@@ -118,6 +129,7 @@ class OpDef {
   TypeFunction types_;
   GradientFunction gradient_;
   std::string no_gradient_;
+  MacsFunction macs_;
   std::vector<InputOutputPair> in_place_, views_;
   bool sink_ = false, random_ = false, source_ = false;
 };
@@ -134,6 +146,9 @@ class OpRegistry {
 };
 
 constexpr int kAnyNumber = 1 << 30;  // of inputs
+
+// The multiply-accumulates of a node of `graph`; 0 for an operation that is no sum of products.
+double MacsOf(const Graph& graph, const Node& node);
 
 // The type of input 0.
 absl::StatusOr<std::vector<TensorType>> SameAsInput(const TypeContext& context);

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "core/status_macros.h"
 #include "graph/gradient.h"
 #include "graph/layer.h"
@@ -134,9 +135,34 @@ absl::Status ConvBackwardWeightsGradient(GradientContext& context) {
   return absl::OkStatus();
 }
 
-REGISTER_OP(Conv).Inputs(2, 3).Types(ConvTypes).Gradient(ConvGradient);
-REGISTER_OP(ConvBackwardData).Inputs(2).Types(ConvBackwardDataTypes).Gradient(ConvBackwardDataGradient);
-REGISTER_OP(ConvBackwardWeights).Inputs(2).Types(ConvBackwardWeightsTypes).Gradient(ConvBackwardWeightsGradient);
+// Each element of y sums one product for each element of its filter; so do the derivatives, in another order.
+double ConvMacs(const Shape& y, const Shape& w) {
+  return static_cast<double>(y.num_elements()) * static_cast<double>(w.ElementsBetween(1, w.rank()));
+}
+
+double ForwardMacs(const TypeContext& context, absl::Span<const TensorType> outputs) {
+  return ConvMacs(outputs[0].shape, context.shape(1));
+}
+
+double BackwardDataMacs(const TypeContext& context, absl::Span<const TensorType> /*outputs*/) {
+  return ConvMacs(context.shape(0), context.shape(1));
+}
+
+double BackwardWeightsMacs(const TypeContext& context, absl::Span<const TensorType> outputs) {
+  return ConvMacs(context.shape(1), outputs[0].shape);
+}
+
+REGISTER_OP(Conv).Inputs(2, 3).Types(ConvTypes).Gradient(ConvGradient).Macs(ForwardMacs);
+REGISTER_OP(ConvBackwardData)
+    .Inputs(2)
+    .Types(ConvBackwardDataTypes)
+    .Gradient(ConvBackwardDataGradient)
+    .Macs(BackwardDataMacs);
+REGISTER_OP(ConvBackwardWeights)
+    .Inputs(2)
+    .Types(ConvBackwardWeightsTypes)
+    .Gradient(ConvBackwardWeightsGradient)
+    .Macs(BackwardWeightsMacs);
 
 WindowFields FieldsOf(const Conv& config) {
   WindowFields fields;

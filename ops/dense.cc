@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "core/status_macros.h"
 #include "graph/gradient.h"
 #include "graph/layer.h"
@@ -122,9 +123,34 @@ absl::Status DenseBackwardWeightsGradient(GradientContext& context) {
   return absl::OkStatus();
 }
 
-REGISTER_OP(Dense).Inputs(2, 3).Types(DenseTypes).Gradient(DenseGradient);
-REGISTER_OP(DenseBackwardData).Inputs(2).Types(DenseBackwardDataTypes).Gradient(DenseBackwardDataGradient);
-REGISTER_OP(DenseBackwardWeights).Inputs(2).Types(DenseBackwardWeightsTypes).Gradient(DenseBackwardWeightsGradient);
+// Each element of y sums `inputs` products; so do the derivatives, in another order. w: [units, inputs].
+double DenseMacs(const Shape& y, const Shape& w) {
+  return static_cast<double>(y.num_elements()) * static_cast<double>(w[1]);
+}
+
+double ForwardMacs(const TypeContext& context, absl::Span<const TensorType> outputs) {
+  return DenseMacs(outputs[0].shape, context.shape(1));
+}
+
+double BackwardDataMacs(const TypeContext& context, absl::Span<const TensorType> /*outputs*/) {
+  return DenseMacs(context.shape(0), context.shape(1));
+}
+
+double BackwardWeightsMacs(const TypeContext& context, absl::Span<const TensorType> outputs) {
+  return DenseMacs(context.shape(1), outputs[0].shape);
+}
+
+REGISTER_OP(Dense).Inputs(2, 3).Types(DenseTypes).Gradient(DenseGradient).Macs(ForwardMacs);
+REGISTER_OP(DenseBackwardData)
+    .Inputs(2)
+    .Types(DenseBackwardDataTypes)
+    .Gradient(DenseBackwardDataGradient)
+    .Macs(BackwardDataMacs);
+REGISTER_OP(DenseBackwardWeights)
+    .Inputs(2)
+    .Types(DenseBackwardWeightsTypes)
+    .Gradient(DenseBackwardWeightsGradient)
+    .Macs(BackwardWeightsMacs);
 
 absl::StatusOr<Value> LowerDense(LayerContext& context) {
   const auto& config = context.config<Dense>();

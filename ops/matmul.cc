@@ -64,7 +64,12 @@ absl::Status MatMulGradient(GradientContext& context) {
   return absl::OkStatus();
 }
 
-REGISTER_OP(MatMul).Inputs(2).Types(MatMulTypes).Gradient(MatMulGradient);
+double MatMulMacs(const TypeContext& context, absl::Span<const TensorType> outputs) {
+  const MatMulSizes sizes = SizesOf(context.attrs.as<MatMulAttrs>(), context.shape(0), context.shape(1));
+  return static_cast<double>(outputs[0].shape.num_elements()) * static_cast<double>(sizes.k);
+}
+
+REGISTER_OP(MatMul).Inputs(2).Types(MatMulTypes).Gradient(MatMulGradient).Macs(MatMulMacs);
 
 absl::StatusOr<Value> LowerMatMul(LayerContext& context) {
   const auto& config = context.config<MatMul>();
