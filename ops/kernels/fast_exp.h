@@ -1,0 +1,36 @@
+// exp() that compilers turn into vector code: for loops over many elements.
+#ifndef GRADUS_OPS_KERNELS_FAST_EXP_H_
+#define GRADUS_OPS_KERNELS_FAST_EXP_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "ops/kernels/multiversion.h"
+
+namespace gradus {
+
+// e^x for x <= 88, to 2 units in the last place; 0 below -87.3. NaN gives NaN. Cody and Waite's reduction to
+// |r| <= ln(2) / 2 and a polynomial.
+GRADUS_INLINE float FastExp(float x) {
+  constexpr float kLog2e = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  const float bounded = x < -87.3f ? -87.3f : x;
+  const float shifted = bounded * kLog2e + 12582912.0f;  // 1.5 * 2^23: the fraction is rounded away
+  const float n = shifted - 12582912.0f;
+  const float r = (bounded - n * kLn2High) - n * kLn2Low;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const int32_t exponent = (static_cast<int32_t>(n) + 127) << 23;
+  float power;
+  std::memcpy(&power, &exponent, sizeof power);
+  const float result = p * power;
+  return x < -87.3f ? 0.0f : result;
+}
+
+}  // namespace gradus
+
+#endif  // GRADUS_OPS_KERNELS_FAST_EXP_H_
