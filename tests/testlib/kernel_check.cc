@@ -296,7 +296,7 @@ std::vector<std::string> CheckKernels(const CaseGraph& graph, const std::vector<
     omp_set_num_threads(setting.threads);
     int forward_candidates = 1, candidates = 1;
     for (int forward = 0; forward < forward_candidates; ++forward) {
-      for (int choice = 0; choice < candidates; ++choice) {
+      for (int choice = 0; choice < (forward == 0 ? candidates : 1); ++choice) {
         KernelRun run(graph, setting, forward, choice);
         const absl::Status status = run.Run(*expected, tolerance);
         candidates = run.candidates();

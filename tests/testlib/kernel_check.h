@@ -31,9 +31,9 @@ const KernelSetting& PlainKernelSetting();
 // Blocks of 16 channels for ranks 3 to 5, else plain.
 Layout BlocksOf16(const TensorType& type);
 
-// Runs each candidate of the node under test (with each candidate of its forward partner) in each setting and compares
-// with the reference. What went wrong, a line each: the setting, the implementation, the output, its layout and
-// element, the numbers expected and found; nothing when all is well.
+// Runs each candidate of the node under test, and the best with each candidate of its forward partner, in each setting,
+// and compares with the reference. What went wrong, a line each: the setting, the implementation, the output, its
+// layout and element, the numbers expected and found; nothing when all is well.
 std::vector<std::string> CheckKernels(const CaseGraph& graph, const std::vector<KernelSetting>& settings,
                                       const KernelTolerance& tolerance);
 

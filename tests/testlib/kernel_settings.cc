@@ -7,12 +7,15 @@
 namespace gradus {
 namespace {
 
-Layout TaggedLayout(const TensorType& type, dnnl_format_tag_t tag) {
-  const dnnl::memory::dims dims = ToDnnl(type.shape);
+Layout TaggedLayout(const TensorType& type, const dnnl::memory::dims& dims, dnnl_format_tag_t tag) {
   dnnl_memory_desc_t desc;
   const dnnl_status_t status = dnnl_memory_desc_init_by_tag(&desc, static_cast<int>(dims.size()), dims.data(),
                                                             dnnl::memory::convert_to_c(ToDnnl(type.dtype)), tag);
   return status == dnnl_success ? Layout(desc) : Layout::Plain(type);
+}
+
+Layout TaggedLayout(const TensorType& type, dnnl_format_tag_t tag) {
+  return TaggedLayout(type, ToDnnl(type.shape), tag);
 }
 
 using LayoutFunction = Layout (*)(const TensorType&);
@@ -45,6 +48,28 @@ Layout BlocksOf8(const TensorType& type) {
   }
 }
 
+// As convolutions and dense layers keep weights: blocks of both first axes.
+Layout BlocksOfBoth(const TensorType& type) {
+  switch (type.shape.rank()) {
+    case 2:
+      return TaggedLayout(type, dnnl_AB16b64a);
+    case 3:
+      return TaggedLayout(type, dnnl_ABc16b16a);
+    case 4:
+      return TaggedLayout(type, dnnl_ABcd16b16a);
+    case 5:
+      return TaggedLayout(type, dnnl_ABcde16b16a);
+    default:
+      return Layout::Plain(type);
+  }
+}
+
+// The weights of a dense layer behind a map of 2 x 2 positions: [units, inputs] as [units, inputs / 4, 2, 2] in blocks.
+Layout GroupedAxes(const TensorType& type) {
+  if (type.shape.rank() != 2 || type.shape[1] % 4 != 0) return Layout::Plain(type);
+  return TaggedLayout(type, {type.shape[0], type.shape[1] / 4, 2, 2}, dnnl_ABcd8b8a);
+}
+
 std::function<Layout(int, const TensorType&)> Always(LayoutFunction layout) {
   return [layout](int, const TensorType& type) { return layout(type); };
 }
@@ -68,6 +93,10 @@ const std::vector<KernelSetting>& AllKernelSettings() {
       {"blocks of 8 and plain", Alternating(BlocksOf8, Layout::Plain)},
       {"plain and blocks of 16", Alternating(Layout::Plain, BlocksOf16)},
       {"channels last and blocks of 8", Alternating(ChannelsLast, BlocksOf8), 2},
+      {"blocks of both axes", Always(BlocksOfBoth)},
+      {"blocks of both axes and plain", Alternating(BlocksOfBoth, Layout::Plain)},
+      {"grouped axes", Always(GroupedAxes)},
+      {"plain and grouped axes", Alternating(Layout::Plain, GroupedAxes)},
   };
   return *settings;
 }

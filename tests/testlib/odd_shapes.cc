@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -166,6 +167,28 @@ void RunSmall(const OpDef& op, const OpCase& op_case, const Types& types, Failur
   failures->insert(failures->end(), found.begin(), found.end());
 }
 
+// Adds the node; where that works asks for kernels, and runs them if `run` and the node is small.
+Failures Try(const OpDef& op, const OpCase& op_case, const Types& types, const Attrs& attrs, bool run) {
+  Failures failures;
+  try {
+    const auto graph = GraphOf(op, types, attrs);
+    if (!graph.ok()) {
+      if (graph.status().message().empty()) failures.push_back("refused without a message");
+    } else if (!op_case.build && !HasOpaque(types)) {
+      AskFactory(*graph, &failures);
+      if (run && Elements(*graph) < kSmall) RunSmall(op, op_case, types, &failures);
+    }
+  } catch (const std::exception& exception) {
+    failures.push_back(absl::StrCat("throws ", exception.what()));
+  }
+  return failures;
+}
+
+bool SameDTypes(const Types& a, const Types& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const TensorType& x, const TensorType& y) { return x.dtype == y.dtype; });
+}
+
 }  // namespace
 
 Failures CheckOddShapes(const OpDef& op, const OpCase& op_case) {
@@ -181,17 +204,9 @@ Failures CheckOddShapes(const OpDef& op, const OpCase& op_case) {
     const std::string what =
         absl::StrCat(op.name(), " case '", op_case.name, "' as ", Signature(op, types), " {", attrs.text(), "}");
     SetCrashNote(what);
-    const auto graph = GraphOf(op, types, attrs);
-    Failures found;
-    if (!graph.ok()) {
-      if (graph.status().message().empty()) found.push_back("refused without a message");
-    } else if (!op_case.build && !HasOpaque(types)) {
-      AskFactory(*graph, &found);
-      const bool fed = types.size() == base.size() && std::equal(types.begin(), types.end(), base.begin(),
-                                                                 [](auto& a, auto& b) { return a.dtype == b.dtype; });
-      if (fed && Elements(*graph) < kSmall) RunSmall(op, op_case, types, &found);
+    for (const std::string& failure : Try(op, op_case, types, attrs, SameDTypes(types, base))) {
+      failures.push_back(absl::StrCat(what, ": ", failure));
     }
-    for (const std::string& failure : found) failures.push_back(absl::StrCat(what, ": ", failure));
   }
   return failures;
 }
