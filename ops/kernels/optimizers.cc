@@ -138,9 +138,10 @@ absl::StatusOr<std::vector<Candidate>> AdamCandidates(const KernelContext& conte
   })};
 }
 
-// Each tensor is summed in chunks of a fixed size, so that the result depends on no thread count.
+// Each tensor is summed in chunks of a fixed size, so that the result depends on no thread count; of a larger size for
+// tensors that no machine holds, so that asking for a kernel costs nothing.
 absl::StatusOr<std::vector<Candidate>> SquaredNormCandidates(const KernelContext& context) {
-  constexpr int64_t kChunk = 1 << 14;
+  constexpr int64_t kLeastChunk = 1 << 14, kMostChunks = 1 << 20;  // of one tensor
   struct Chunk {
     int input;
     int64_t begin, size;
@@ -149,8 +150,9 @@ absl::StatusOr<std::vector<Candidate>> SquaredNormCandidates(const KernelContext
   std::vector<Layout> inputs(context.inputs.begin(), context.inputs.end());
   for (size_t i = 0; i < inputs.size(); ++i) {
     const int64_t n = inputs[i].stored_elements();
-    for (int64_t begin = 0; begin < n; begin += kChunk) {
-      chunks.push_back({static_cast<int>(i), begin, std::min(kChunk, n - begin)});
+    const int64_t chunk = std::max(kLeastChunk, n / kMostChunks);
+    for (int64_t begin = 0; begin < n; begin += chunk) {
+      chunks.push_back({static_cast<int>(i), begin, std::min(chunk, n - begin)});
     }
   }
   const int64_t count = static_cast<int64_t>(chunks.size());
