@@ -136,12 +136,28 @@ absl::Status Trainer::Compile() {
   learner.training_source = file_.source;
   learner.debug_arena = options_.debug_arena;
   learner.passes = options_.passes;
+  learner.kernel_choices = EarlierChoices();
   GRADUS_ASSIGN_OR_RETURN(learner_, Learner::Create(file_.model, config(), learner));
   if (eval_loader_ == nullptr) return absl::OkStatus();
   GRADUS_ASSIGN_OR_RETURN(evaluator_, Evaluator::Create(file_.model.model, &learner_->session(),
                                                         eval_loader_->options().batch_size));
   if (!evaluator_->HasResults()) evaluator_ = nullptr;
   return absl::OkStatus();
+}
+
+// What the run so far chose, if it was on a machine like this one: then the rest gives the same bytes.
+absl::flat_hash_map<std::string, std::string> Trainer::EarlierChoices() const {
+  absl::flat_hash_map<std::string, std::string> choices;
+  if (!options_.resume) return choices;
+  std::vector<std::string> skipped;  // told about when the run is resumed
+  absl::StatusOr<std::optional<Checkpoint>> checkpoint = OpenNewestCheckpoint(options_.run_dir, &skipped);
+  if (!checkpoint.ok() || !*checkpoint) return choices;
+  const CheckpointState& state = (*checkpoint)->state();
+  const int threads = config().threads() > 0 ? config().threads() : AvailableCores();
+  if (state.instruction_set() != InstructionSet() || state.threads() != threads) return choices;
+  if (state.library_version() != kVersion) return choices;
+  for (const KernelChoice& choice : state.kernel_choice()) choices[choice.node()] = choice.implementation();
+  return choices;
 }
 
 absl::Status Trainer::CheckMetrics() {
@@ -443,7 +459,7 @@ void Trainer::ShowProgress() {
   state.loss = last_loss_;
   state.learning_rate = last_rate_;
   state.examples_per_second = ExamplesPerSecond();
-  state.evaluation = results_;
+  for (const auto& [name, value] : results_) state.evaluation.emplace_back(absl::StrCat("eval_", name), value);
   progress_->Update(state);
 }
 

@@ -72,6 +72,7 @@ class Trainer {
   absl::Status PlanLength();
   absl::Status Compile();
   absl::Status CheckMetrics();
+  absl::flat_hash_map<std::string, std::string> EarlierChoices() const;
 
   absl::Status StartOrResume();
   absl::Status Resume(const Checkpoint& checkpoint);

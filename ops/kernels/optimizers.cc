@@ -138,38 +138,33 @@ absl::StatusOr<std::vector<Candidate>> AdamCandidates(const KernelContext& conte
   })};
 }
 
-// Each tensor is summed in chunks of a fixed size, so that the result depends on no thread count; of a larger size for
-// tensors that no machine holds, so that asking for a kernel costs nothing.
+// Each tensor is summed in chunks of a fixed size, so that the result depends on no thread count.
 absl::StatusOr<std::vector<Candidate>> SquaredNormCandidates(const KernelContext& context) {
-  constexpr int64_t kLeastChunk = 1 << 14, kMostChunks = 1 << 20;  // of one tensor
-  struct Chunk {
-    int input;
-    int64_t begin, size;
-  };
-  std::vector<Chunk> chunks;
+  constexpr int64_t kChunk = 1 << 14;
   std::vector<Layout> inputs(context.inputs.begin(), context.inputs.end());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const int64_t n = inputs[i].stored_elements();
-    const int64_t chunk = std::max(kLeastChunk, n / kMostChunks);
-    for (int64_t begin = 0; begin < n; begin += chunk) {
-      chunks.push_back({static_cast<int>(i), begin, std::min(chunk, n - begin)});
-    }
+  std::vector<int64_t> elements, first_chunk = {0};  // by input; the last entry is their number
+  for (const Layout& layout : inputs) {
+    elements.push_back(layout.stored_elements());
+    first_chunk.push_back(first_chunk.back() + (elements.back() + kChunk - 1) / kChunk);
   }
-  const int64_t count = static_cast<int64_t>(chunks.size());
-  auto run = [chunks = std::move(chunks), count](const Buffers& b) {
+  const int64_t chunks = first_chunk.back();
+  auto run = [elements = std::move(elements), first_chunk = std::move(first_chunk), chunks](const Buffers& b) {
     double* sums = static_cast<double*>(b.scratch);
-    ParallelFor(count, 2, [&](int64_t begin, int64_t end) {
+    ParallelFor(chunks, 2, [&](int64_t begin, int64_t end) {
       for (int64_t c = begin; c < end; ++c) {
-        sums[c] = SumOfSquares(b.in<float>(chunks[c].input) + chunks[c].begin, chunks[c].size);
+        const auto after = std::upper_bound(first_chunk.begin(), first_chunk.end(), c);
+        const int64_t input = after - first_chunk.begin() - 1;
+        const int64_t first = (c - first_chunk[input]) * kChunk;
+        sums[c] = SumOfSquares(b.in<float>(static_cast<int>(input)) + first, std::min(kChunk, elements[input] - first));
       }
     });
     double total = 0;
-    for (int64_t c = 0; c < count; ++c) total += sums[c];
+    for (int64_t c = 0; c < chunks; ++c) total += sums[c];
     *b.out<float>(0) = static_cast<float>(total);
     return absl::OkStatus();
   };
   return std::vector<Candidate>{FunctionCandidate("gradus:chunks", std::move(inputs), {Layout::Plain(TensorType{})},
-                                                  std::move(run), std::max<int64_t>(1, count) * 8)};
+                                                  std::move(run), std::max<int64_t>(1, chunks) * 8)};
 }
 
 absl::StatusOr<std::vector<Candidate>> ClipScaleCandidates(const KernelContext& context) {
