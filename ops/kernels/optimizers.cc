@@ -148,7 +148,7 @@ absl::StatusOr<std::vector<Candidate>> SquaredNormCandidates(const KernelContext
     first_chunk.push_back(first_chunk.back() + (elements.back() + kChunk - 1) / kChunk);
   }
   const int64_t chunks = first_chunk.back();
-  auto run = [elements = std::move(elements), first_chunk = std::move(first_chunk), chunks](const Buffers& b) {
+  auto run = [kChunk, elements = std::move(elements), first_chunk = std::move(first_chunk), chunks](const Buffers& b) {
     double* sums = static_cast<double*>(b.scratch);
     ParallelFor(chunks, 2, [&](int64_t begin, int64_t end) {
       for (int64_t c = begin; c < end; ++c) {
