@@ -166,12 +166,13 @@ absl::Status Plan::RunCheckingNumerics() {
   return absl::OkStatus();
 }
 
-std::vector<double> Plan::TimeSteps(int rounds) {
+std::vector<double> Plan::TimeSteps(int rounds, const std::function<void()>& before) {
   using Clock = std::chrono::steady_clock;
   std::vector<std::vector<double>> times(steps_.size());
   for (int round = 0; round < rounds; ++round) {
     for (size_t s = 0; s < steps_.size(); ++s) {
       StartLives(static_cast<int>(s));
+      if (before) before();
       const Clock::time_point start = Clock::now();
       if (!steps_[s].kernel->Run().ok()) continue;
       times[s].push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());

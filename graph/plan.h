@@ -9,6 +9,7 @@
 #define GRADUS_GRAPH_PLAN_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -62,6 +63,12 @@ struct MemoryNeed {
   int64_t total() const { return arena + variables; }
 };
 
+// What was settled for one node: how its inputs lay before any reorder, and the candidate that was chosen.
+struct NodeChoice {
+  std::vector<Layout> at_hand;
+  Candidate candidate;
+};
+
 class Plan {
  public:
   static absl::StatusOr<std::unique_ptr<Plan>> Compile(Program program, VariableStore* store,
@@ -70,6 +77,8 @@ class Plan {
   const Program& program() const { return program_; }
   const std::vector<PlanStep>& steps() const { return steps_; }
   const std::vector<PlanBuffer>& buffers() const { return buffers_; }
+  // Null for nodes without a kernel (sources, views, writes).
+  const NodeChoice* choice(int node) const { return choices_[node].candidate.make ? &choices_[node] : nullptr; }
   MemoryNeed memory() const;
 
   // Layout changes of activations and gradients in the loop, and of variables once per version.
@@ -95,8 +104,9 @@ class Plan {
   // As Run(kCompute), but looks at every float output of each step and names the first node that gives infinity or NaN.
   absl::Status RunCheckingNumerics();
 
-  // Median and minimum over `rounds` runs of each step in nanoseconds, all stages, in order.
-  std::vector<double> TimeSteps(int rounds);
+  // The median over `rounds` of the time of each step in nanoseconds, all stages, in order: as it runs among the others,
+  // or with `before` called first each time (to empty the caches). Variables are written as in training.
+  std::vector<double> TimeSteps(int rounds, const std::function<void()>& before = nullptr);
 
   // One step a line with buffers and layouts, and the picture of the arena.
   std::string ToString() const;
@@ -121,7 +131,8 @@ class Plan {
   Program program_;
   VariableStore* store_ = nullptr;
   PlanOptions options_;
-  std::vector<PlanStep> steps_;  // by stage
+  std::vector<NodeChoice> choices_;  // by node
+  std::vector<PlanStep> steps_;      // by stage
   int stage_end_[3] = {0, 0, 0};
   std::vector<PlanBuffer> buffers_;
   std::vector<std::vector<int>> starts_, ends_;  // by step: arena buffers whose life begins or ends there

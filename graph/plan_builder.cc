@@ -57,7 +57,7 @@ absl::Status PlanBuilder::DeclareVariables() {
 // Nodes in order, stage after stage; the copies that fetches and assignments need come at the end of their stage.
 absl::Status PlanBuilder::ChooseKernels() {
   where_.resize(graph_.size());
-  chosen_.resize(graph_.size());
+  plan_->choices_.resize(graph_.size());
   step_of_.assign(graph_.size(), -1);
   for (Stage stage : {Stage::kCompute, Stage::kCommit, Stage::kUpdate}) {
     stage_ = stage;
@@ -129,7 +129,7 @@ absl::Status PlanBuilder::AddKernel(int index) {
                          ? Layout()
                          : store_->layout(where_[parameter->second.node][parameter->second.output].variable));
   }
-  const Candidate* forward = node.forward >= 0 && step_of_[node.forward] >= 0 ? &chosen_[node.forward] : nullptr;
+  const Candidate* forward = node.forward >= 0 && step_of_[node.forward] >= 0 ? &plan_->choices_[node.forward].candidate : nullptr;
   const KernelContext context{graph_,  node,    at_hand,  flexible,
                               wanted,  forward, plan_->program_.inference, plan_->options_.threads};
   absl::StatusOr<std::vector<Candidate>> candidates = entry->factory(context);
@@ -157,7 +157,7 @@ absl::Status PlanBuilder::AddKernel(int index) {
   step_of_[index] = static_cast<int>(plan_->steps_.size());
   plan_->steps_.push_back(std::move(step));
   makers_.push_back(*choice);
-  chosen_[index] = *std::move(choice);
+  plan_->choices_[index] = {std::move(at_hand), *std::move(choice)};
   return absl::OkStatus();
 }
 

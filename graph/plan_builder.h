@@ -56,7 +56,6 @@ class PlanBuilder {
   const Graph& graph_;
   std::vector<int> store_index_;                         // by the graph's variable
   std::vector<std::vector<Where>> where_;                // by node and output
-  std::vector<Candidate> chosen_;                        // by node
   std::vector<int> step_of_;                             // by node; -1: no kernel
   absl::flat_hash_map<Value, std::vector<std::pair<Layout, int>>> copies_;  // other layouts of a value
   absl::flat_hash_map<Value, Value> parameter_of_;       // of gradients

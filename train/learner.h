@@ -60,6 +60,7 @@ class Learner {
   Session& session() { return *session_; }
   VariableStore& variables() { return *variables_; }
   const std::shared_ptr<VariableStore>& shared_variables() const { return variables_; }
+  Plan& plan() { return *plan_; }
   const Plan& plan() const { return *plan_; }
 
  private:

@@ -22,9 +22,13 @@ absl::StatusOr<std::unique_ptr<Predictor>> Predictor::Create(const ExpandedModel
   return predictor;
 }
 
-absl::StatusOr<std::vector<Tensor>> Predictor::Run(absl::Span<const InputFeed> feeds) {
+absl::Status Predictor::RunInPlace(absl::Span<const InputFeed> feeds) {
   GRADUS_RETURN_IF_ERROR(FeedAll(&session_, plan_, feeds));
-  GRADUS_RETURN_IF_ERROR(session_.Run(plan_, Stage::kCompute));
+  return session_.Run(plan_, Stage::kCompute);
+}
+
+absl::StatusOr<std::vector<Tensor>> Predictor::Run(absl::Span<const InputFeed> feeds) {
+  GRADUS_RETURN_IF_ERROR(RunInPlace(feeds));
   std::vector<Tensor> outputs;
   for (const std::string& name : outputs_) {
     GRADUS_ASSIGN_OR_RETURN(Tensor output, session_.Fetch(plan_, absl::StrCat("output/", name)));

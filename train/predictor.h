@@ -28,8 +28,11 @@ class Predictor {
   // The outputs in the order of outputs(), each with the leading batch dimension.
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const InputFeed> feeds);
 
+  // The same without copying the outputs: they stay in the plan until its next run.
+  absl::Status RunInPlace(absl::Span<const InputFeed> feeds);
+
   const std::vector<std::string>& outputs() const { return outputs_; }
-  const Plan& plan() const { return *plan_; }
+  Plan& plan() { return *plan_; }
 
  private:
   Predictor(std::shared_ptr<VariableStore> variables, SessionOptions options)
