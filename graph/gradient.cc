@@ -110,10 +110,19 @@ class Differentiator {
     if (wanted != wanted_.end()) {
       if (options_.finished) {
         GRADUS_ASSIGN_OR_RETURN(sum, options_.finished(graph_, value, sum));
+        GRADUS_RETURN_IF_ERROR(CheckReplacement(value, sum));
       }
       wanted->second = sum;
     }
     return sum;
+  }
+
+  absl::Status CheckReplacement(Value value, Value gradient) const {
+    if (gradient.valid() && graph_->type(gradient) == graph_->type(value)) return absl::OkStatus();
+    const Node& node = graph_->node(value);
+    return ErrorAt(node.where, absl::StrCat("the hook on finished gradients gives ",
+                                            gradient.valid() ? graph_->type(gradient).ToString() : "nothing", " for '",
+                                            node.name, "', which is ", graph_->type(value).ToString()));
   }
 
   // A gradient of a larger shape than its input's is summed over the axes that were broadcast.
@@ -168,6 +177,10 @@ Value GradientContext::Call(absl::string_view op, std::vector<Value> inputs, Att
 absl::StatusOr<std::vector<Value>> AddGradients(Graph* graph, absl::Span<const Value> ys, absl::Span<const Value> dys,
                                                 absl::Span<const Value> wrt, const GradientOptions& options) {
   GRADUS_CHECK(ys.size() == dys.size());
+  for (const auto& [op, rule] : options.overrides) {
+    if (OpRegistry::Get().Find(op) != nullptr) continue;
+    return absl::InvalidArgumentError(absl::StrCat("a gradient rule is given for '", op, "', which is no operation"));
+  }
   Differentiator differentiator(graph, wrt, options);
   for (size_t i = 0; i < ys.size(); ++i) GRADUS_RETURN_IF_ERROR(differentiator.Seed(ys[i], dys[i]));
   GRADUS_RETURN_IF_ERROR(differentiator.Run());

@@ -62,8 +62,8 @@ class GradientContext {
 struct GradientOptions {
   // Rules to use instead of the registered ones, by operation name (deconvolution view, guided back-propagation).
   absl::flat_hash_map<std::string, GradientFunction> overrides;
-  // Called with each wanted value and its finished gradient, in the order in which they are finished; what it returns
-  // takes the gradient's place.
+  // Called with each wanted value and its finished gradient, in the order in which they are finished; what it returns, of
+  // the value's type, takes the gradient's place.
   std::function<absl::StatusOr<Value>(Graph*, Value wanted, Value gradient)> finished;
 };
 

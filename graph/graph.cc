@@ -24,7 +24,34 @@ std::string Print(Value value) {
   return value.output == 0 ? absl::StrCat("%", value.node) : absl::StrCat("%", value.node, ".", value.output);
 }
 
+// "takes 2 inputs; it has 1".
+std::string WrongCount(const OpDef& op, int count) {
+  const bool exact = op.min_inputs() == op.max_inputs();
+  const std::string most = op.max_inputs() == kAnyNumber ? " or more" : absl::StrCat(" to ", op.max_inputs());
+  return absl::StrCat("takes ", op.min_inputs(), exact ? "" : most, exact && op.min_inputs() == 1 ? " input" : " inputs",
+                      "; it has ", count);
+}
+
 }  // namespace
+
+std::string Describe(const Variable& variable) {
+  const char* role = "";
+  switch (variable.role) {
+    case Role::kParameter:
+      role = "a parameter ";
+      break;
+    case Role::kState:
+      role = "state ";
+      break;
+    case Role::kSlot:
+      role = "an optimizer's slot ";
+      break;
+    case Role::kAccumulator:
+      role = "a sum of gradients ";
+      break;
+  }
+  return absl::StrCat(role, variable.type.ToString());
+}
 
 std::string Signature(const OpDef& op, absl::Span<const TensorType> inputs) {
   return absl::StrCat(op.name(), "(", Print(inputs), ")");
@@ -32,7 +59,9 @@ std::string Signature(const OpDef& op, absl::Span<const TensorType> inputs) {
 
 absl::StatusOr<Value> Graph::Add(NodeSpec spec) {
   const OpDef* op = OpRegistry::Get().Find(spec.op);
-  if (op == nullptr) return ErrorAt(spec.where, absl::StrCat("no operation '", spec.op, "' is registered"));
+  if (op == nullptr) {
+    return ErrorAt(spec.where, absl::StrCat("'", spec.name, "': no operation '", spec.op, "' is registered"));
+  }
   std::vector<TensorType> types;
   types.reserve(spec.inputs.size());
   for (Value input : spec.inputs) {
@@ -42,8 +71,7 @@ absl::StatusOr<Value> Graph::Add(NodeSpec spec) {
   }
   const int count = static_cast<int>(types.size());
   if (count < op->min_inputs() || count > op->max_inputs()) {
-    return ErrorAt(spec.where, absl::StrCat("'", spec.name, "': ", Signature(*op, types), ": takes ", op->min_inputs(),
-                                            op->max_inputs() == op->min_inputs() ? "" : " or more", " inputs"));
+    return ErrorAt(spec.where, absl::StrCat("'", spec.name, "': ", Signature(*op, types), ": ", WrongCount(*op, count)));
   }
   absl::StatusOr<std::vector<TensorType>> outputs = op->types()(TypeContext{types, spec.attrs});
   if (!outputs.ok()) {
@@ -80,8 +108,8 @@ absl::StatusOr<Value> Graph::AddVariable(Variable variable) {
     const Variable& other = variables_[known];
     if (other.type != variable.type || other.role != variable.role || other.scope != variable.scope) {
       return ErrorAt(variable.where,
-                     absl::StrCat("variable '", variable.name, "' is ", variable.type.ToString(), " here but ",
-                                  other.type.ToString(), " at ", other.where.ToString()));
+                     absl::StrCat("variable '", variable.name, "' is ", Describe(variable), " here but ",
+                                  Describe(other), " at ", other.where.ToString()));
     }
     return reads_[known];
   }

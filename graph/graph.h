@@ -82,6 +82,9 @@ struct Variable {
   SourceLocation where;
 };
 
+// "a parameter f32[20, 1, 5, 5]", "state f32[20]": for messages.
+std::string Describe(const Variable& variable);
+
 class Graph {
  public:
   struct NodeSpec {

@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -59,6 +60,7 @@ class Lowering {
     if (options_.batch <= 0) {
       return absl::InvalidArgumentError(absl::StrCat("the batch size is ", options_.batch, "; it must be above 0"));
     }
+    Keep(CheckInputDims());
     for (int i = 0; i < proto().input_size(); ++i) Keep(AddInput(i));
     for (int i = 0; i < proto().layer_size(); ++i) {
       if (Runs(proto().layer(i).only(), options_.mode)) Keep(AddLayer(i));
@@ -73,10 +75,11 @@ class Lowering {
         if (Runs(proto().metric(i).only(), options_.mode)) Keep(AddMetric(i));
       }
     }
-    for (const std::string& name : proto().output()) {
+    for (int i = 0; i < proto().output_size(); ++i) {
+      const std::string& name = proto().output(i);
       auto found = values_.find(name);
       if (found == values_.end()) {
-        Keep(UnknownOutput(name));
+        Keep(UnknownOutput(name, model_.WhereOutput(i)));
       } else if (found->second.valid()) {
         network_.outputs.push_back({name, found->second});
       }
@@ -90,6 +93,17 @@ class Lowering {
 
   void Keep(const absl::Status& status) {
     if (!status.ok()) errors_.push_back(std::string(status.message()));
+  }
+
+  absl::Status CheckInputDims() const {
+    std::vector<std::string> known;
+    for (const Input& input : proto().input()) known.push_back(input.name());
+    for (const auto& [name, dims] : options_.input_dims) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("there is no input '", name, "' to give dimensions", Suggestion(name, known)));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status AddInput(int i) {
@@ -147,9 +161,10 @@ class Lowering {
   }
 
   // "layer.output" where the layer has no such output: the expansion cannot know.
-  absl::Status UnknownOutput(const std::string& name, const SourceLocation& where = {}) const {
+  absl::Status UnknownOutput(const std::string& name, const SourceLocation& where) const {
     std::vector<std::string> known;
     for (const auto& [value, unused] : values_) known.push_back(value);
+    std::sort(known.begin(), known.end());
     return ErrorAt(where, absl::StrCat("no input or layer gives '", name, "'", Suggestion(name, known, 0)));
   }
 
@@ -252,7 +267,14 @@ class Lowering {
     const Metric& metric = proto().metric(i);
     const MetricEntry* entry = nullptr;
     GRADUS_ASSIGN_OR_RETURN(Value values, AddTerm(metric, absl::StrCat("metric[", i, "]"), "metric", &entry));
-    if (values.valid()) network_.metrics.push_back({metric.name(), values, entry});
+    if (!values.valid()) return absl::OkStatus();
+    const TensorType& type = network_.graph.type(values);
+    if (type.shape.rank() == 0 || type.shape[0] != options_.batch) {
+      return ErrorAt(model_.WhereMetric(i), absl::StrCat("'", metric.name(), "' gives ", type.ToString(),
+                                                         "; a metric needs one value for each of the ", options_.batch,
+                                                         " examples"));
+    }
+    network_.metrics.push_back({metric.name(), values, entry});
     return absl::OkStatus();
   }
 

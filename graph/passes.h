@@ -31,11 +31,14 @@ absl::Status MergeEqual(Program* program);
 // All passes in the order in which they run.
 const std::vector<Pass>& Pipeline();
 
-absl::Status RunPasses(Program* program, const PassOptions& options = {});
+// `passes` is another list for tests of this function.
+absl::Status RunPasses(Program* program, const PassOptions& options = {},
+                       const std::vector<Pass>& passes = Pipeline());
 
 // What must hold after every pass: inputs come before their readers, types are what operations say, names are unique,
-// reads and writes of variables match the table, stages do not go backwards, fetches exist. A broken rule is a bug of the
-// pass: an Internal error that names the pass and the node.
+// variables are read and written by one node each and not written while computing, stages do not go backwards, fetches
+// exist and gradients have their parameters' types. A broken rule is a bug of the pass: an Internal error that names the
+// node (and, from RunPasses, the pass).
 absl::Status Verify(const Program& program);
 
 }  // namespace gradus

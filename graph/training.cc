@@ -26,6 +26,12 @@ class TrainingBuilder {
   TrainingBuilder(Network network, const TrainingOptions& options) : network_(std::move(network)), options_(options) {}
 
   absl::StatusOr<Program> Build() {
+    if (options_.accumulate <= 0) {
+      return absl::InvalidArgumentError(absl::StrCat("accumulate is ", options_.accumulate, "; it must be above 0"));
+    }
+    if (!(options_.clip_norm >= 0)) {
+      return absl::InvalidArgumentError(absl::StrCat("clip_norm is ", options_.clip_norm, "; it must be at least 0"));
+    }
     GRADUS_RETURN_IF_ERROR(FindParameters());
     GRADUS_RETURN_IF_ERROR(Differentiate());
     GRADUS_RETURN_IF_ERROR(AddLossSums());
