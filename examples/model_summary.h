@@ -1,0 +1,51 @@
+// What a model costs, found without running it or making its variables: sizes, arithmetic, and the memory that plans of
+// it need.
+//
+// Functions; they need some memory for the graph, none for its values.
+#ifndef GRADUS_EXAMPLES_MODEL_SUMMARY_H_
+#define GRADUS_EXAMPLES_MODEL_SUMMARY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/shape.h"
+#include "graph/load_model.h"
+#include "graph/plan.h"
+
+namespace gradus {
+
+struct LayerSummary {
+  std::string name;
+  std::string kind;        // "conv"
+  TensorType output;       // with the batch
+  int64_t parameters = 0;  // elements; a variable counts where it is first read
+  double macs = 0;         // multiply-accumulates for one example, without bias; exact up to 2^53
+};
+
+// Parameters and multiply-accumulates of a network.
+struct NetworkCost {
+  int64_t parameters = 0;
+  double macs = 0;
+};
+
+struct ModelSummary {
+  std::vector<LayerSummary> layers;  // all that run in training
+  bool has_loss = false;             // that runs in training
+  NetworkCost training;              // all layers and losses
+  NetworkCost inference;             // what the outputs need
+  int64_t output_bytes = 0;          // of all layers
+};
+
+absl::StatusOr<ModelSummary> SummarizeModel(const ExpandedModel& model, int64_t batch);
+
+// What the plan of a training step needs, with SGD and momentum.
+absl::StatusOr<MemoryNeed> TrainingMemory(const LoadedModel& model, int64_t batch);
+
+// What the plan of inference needs.
+absl::StatusOr<MemoryNeed> InferenceMemory(const LoadedModel& model, int64_t batch);
+
+}  // namespace gradus
+
+#endif  // GRADUS_EXAMPLES_MODEL_SUMMARY_H_
