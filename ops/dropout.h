@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "core/random.h"
 #include "graph/kernel.h"
 
 namespace gradus {
@@ -21,6 +22,18 @@ struct DropoutAttrs {
     field("rate", rate);
     field("key", key);
   }
+};
+
+// The random numbers of one run of a node: element i has number i % 4 of block i / 4, and is dropped when that is below
+// `threshold`.
+struct DropoutNumbers {
+  DropoutNumbers(const DropoutAttrs& attrs, const RunState& state);
+
+  Philox::Block Block(int64_t block) const { return philox(static_cast<uint64_t>(block), high); }
+
+  Philox philox;
+  uint64_t high;  // of the counter: the batch
+  uint32_t threshold;
 };
 
 }  // namespace gradus
