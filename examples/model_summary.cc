@@ -91,7 +91,7 @@ absl::StatusOr<MemoryNeed> TrainingMemory(const LoadedModel& model, int64_t batc
   training.set_batch_size(batch);
   training.mutable_optimizer()->mutable_sgd()->set_momentum(0.9);
   std::vector<LossScale> losses;
-  GRADUS_ASSIGN_OR_RETURN(Program program, BuildTrainingProgram(model, training, SourceMap(), &losses));
+  GRADUS_ASSIGN_OR_RETURN(Program program, BuildTrainingProgram(model, training, {}, &losses));
   return PlannedMemory(std::move(program));
 }
 

@@ -68,6 +68,7 @@ absl::StatusOr<DataBinding> DataBinding::Make(const TrainingFile& file, const st
       continue;
     }
     binding.bound_.push_back({input.name(), index});
+    binding.input_dims_[input.name()] = columns[index].type.shape;
   }
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
   return binding;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "data/dataset.h"
@@ -22,6 +23,9 @@ class DataBinding {
   static absl::StatusOr<DataBinding> Make(const TrainingFile& file, const std::string& stream,
                                           absl::Span<const Column> columns);
 
+  // The shape of one example of each input's column: what binds free dimensions.
+  const absl::flat_hash_map<std::string, Shape>& input_dims() const { return input_dims_; }
+
   // The feeds of a batch. The span is good until the next call.
   absl::Span<const InputFeed> Feeds(const Batch& batch);
 
@@ -32,6 +36,7 @@ class DataBinding {
   };
   std::vector<Bound> bound_;
   std::vector<InputFeed> feeds_;
+  absl::flat_hash_map<std::string, Shape> input_dims_;
 };
 
 }  // namespace gradus

@@ -11,10 +11,12 @@
 namespace gradus {
 
 absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(const ExpandedModel& model, Session* session,
-                                                             int64_t batch) {
+                                                             int64_t batch,
+                                                             absl::flat_hash_map<std::string, Shape> input_dims) {
   LowerOptions lower;
   lower.mode = Mode::kEvaluate;
   lower.batch = batch;
+  lower.input_dims = std::move(input_dims);
   GRADUS_ASSIGN_OR_RETURN(Network network, Lower(model, lower));
   std::unique_ptr<Evaluator> evaluator(new Evaluator);
   evaluator->session_ = session;

@@ -26,8 +26,10 @@ namespace gradus {
 
 class Evaluator {
  public:
+  // `input_dims`: one example's dimensions of inputs that have free (-1) ones.
   static absl::StatusOr<std::unique_ptr<Evaluator>> Create(const ExpandedModel& model, Session* session,
-                                                           int64_t batch);
+                                                           int64_t batch,
+                                                           absl::flat_hash_map<std::string, Shape> input_dims = {});
 
   // Forgets what was added.
   void Start();

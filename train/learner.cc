@@ -26,10 +26,11 @@ const google::protobuf::Message& ChosenOptimizer(const Optimizer& optimizer) {
 }  // namespace
 
 absl::StatusOr<Program> BuildTrainingProgram(const LoadedModel& model, const Training& training,
-                                             const SourceMap& training_source, std::vector<LossScale>* losses) {
+                                             const LearnerOptions& learner, std::vector<LossScale>* losses) {
   LowerOptions lower;
   lower.mode = Mode::kTrain;
   lower.batch = training.batch_size();
+  lower.input_dims = learner.input_dims;
   GRADUS_ASSIGN_OR_RETURN(Network network, Lower(model.model, lower));
   *losses = LossScales(network);
   TrainingOptions options;
@@ -41,7 +42,7 @@ absl::StatusOr<Program> BuildTrainingProgram(const LoadedModel& model, const Tra
     defaults.weight_decay = training.weight_decay();
     defaults.weight_decay_l1 = training.weight_decay_l1();
     return ResolveParamSettings(parameters, {model.written.param_group(), model.source},
-                                {training.param_group(), training_source}, defaults);
+                                {training.param_group(), learner.training_source}, defaults);
   };
   return BuildTraining(std::move(network), options);
 }
@@ -50,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(const LoadedModel& mode
                                                          const LearnerOptions& options) {
   std::unique_ptr<Learner> learner(new Learner);
   GRADUS_ASSIGN_OR_RETURN(Program program,
-                          BuildTrainingProgram(model, training, options.training_source, &learner->losses_));
+                          BuildTrainingProgram(model, training, options, &learner->losses_));
   learner->variables_ = std::make_shared<VariableStore>(training.seed());
   SessionOptions session;
   session.threads = training.threads();

@@ -32,6 +32,8 @@ namespace gradus {
 
 struct LearnerOptions {
   SourceMap training_source;  // places of the training file
+  // One example's dimensions of inputs that have free (-1) ones.
+  absl::flat_hash_map<std::string, Shape> input_dims;
   bool debug_arena = false;
   PassOptions passes;
   absl::flat_hash_map<std::string, std::string> kernel_choices;  // of an earlier run that is to be repeated exactly
@@ -78,7 +80,7 @@ class Learner {
 
 // Builds the training program of a model as Learner does, for those who only want to look at its plan.
 absl::StatusOr<Program> BuildTrainingProgram(const LoadedModel& model, const Training& training,
-                                             const SourceMap& training_source, std::vector<LossScale>* losses);
+                                             const LearnerOptions& options, std::vector<LossScale>* losses);
 
 }  // namespace gradus
 

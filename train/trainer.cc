@@ -137,10 +137,12 @@ absl::Status Trainer::Compile() {
   learner.debug_arena = options_.debug_arena;
   learner.passes = options_.passes;
   learner.kernel_choices = EarlierChoices();
+  learner.input_dims = train_binding_->input_dims();
   GRADUS_ASSIGN_OR_RETURN(learner_, Learner::Create(file_.model, config(), learner));
   if (eval_loader_ == nullptr) return absl::OkStatus();
   GRADUS_ASSIGN_OR_RETURN(evaluator_, Evaluator::Create(file_.model.model, &learner_->session(),
-                                                        eval_loader_->options().batch_size));
+                                                        eval_loader_->options().batch_size,
+                                                        eval_binding_->input_dims()));
   if (!evaluator_->HasResults()) evaluator_ = nullptr;
   return absl::OkStatus();
 }
