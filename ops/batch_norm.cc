@@ -70,12 +70,10 @@ absl::StatusOr<Types> BatchNormBackwardTypes(const TypeContext& context) {
   return types;
 }
 
-absl::StatusOr<Types> RunningAverageTypes(const TypeContext& context) { return OneFloatType(context); }
-
-// The words of these rules: one number for each channel is f32[1, C, 1, ...], so that it broadcasts to x.
-class ChannelWords {
+// What these rules say of channels. "Wide" is one number for each channel as f32[1, C, 1, ...], which broadcasts to x.
+class Channels {
  public:
-  explicit ChannelWords(GradientContext& context) : context_(context) {
+  explicit Channels(GradientContext& context) : context_(context) {
     const Shape& x = context.shape(context.input(0));
     Dims dims(x.rank(), 1);
     dims[1] = x[1];
@@ -115,44 +113,44 @@ absl::Status BatchNormGradient(GradientContext& context) {
     if (attrs.has_scale && dx.valid()) context.Set(1, Value{dx.node, 1});
     if (attrs.has_shift && dx.valid()) context.Set(1 + attrs.has_scale, Value{dx.node, 1 + attrs.has_scale});
   }
-  ChannelWords words(context);
+  Channels channels(context);
   const auto add = [&](Value part) {
     part = BroadcastTo(context, part, context.shape(x));
     dx = dx.valid() ? Add(context, dx, part) : part;
   };
-  if (context.dy(1).valid()) add(Scale(context, words.Wide(context.dy(1)), 1 / words.count()));
+  if (context.dy(1).valid()) add(Scale(context, channels.Wide(context.dy(1)), 1 / channels.count()));
   if (context.dy(2).valid()) {
-    const Value centred = Subtract(context, x, words.Wide(mean));
-    add(Multiply(context, centred, Scale(context, words.Wide(context.dy(2)), 2 / words.count())));
+    const Value centred = Subtract(context, x, channels.Wide(mean));
+    add(Multiply(context, centred, Scale(context, channels.Wide(context.dy(2)), 2 / channels.count())));
   }
   context.Set(0, dx);
   return absl::OkStatus();
 }
 
 // With r = 1 / sqrt(variance + epsilon) and n = (x - mean) r:
-//   dx = scale r dy, dmean = -scale r sum(dy), dvariance = -scale r^2 sum(dy n) / 2, dscale = sum(dy n), dshift =
-//   sum(dy)
+//   dx = scale r dy,  dmean = -scale r sum(dy),  dvariance = -scale r^2 sum(dy n) / 2
+//   dscale = sum(dy n),  dshift = sum(dy)
 absl::Status BatchNormInferenceGradient(GradientContext& context) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
-  ChannelWords words(context);
-  const Value dy = context.dy(0), r = words.Rate(context.input(2), attrs.epsilon);
-  const Value factor = attrs.has_scale ? Multiply(context, words.Wide(context.input(3)), r) : r;
+  Channels channels(context);
+  const Value dy = context.dy(0), r = channels.Rate(context.input(2), attrs.epsilon);
+  const Value factor = attrs.has_scale ? Multiply(context, channels.Wide(context.input(3)), r) : r;
   if (context.wants(0)) context.Set(0, Multiply(context, dy, factor));
   const bool wants_shift = attrs.has_shift && context.wants(3 + attrs.has_scale);
   if (context.wants(1) || wants_shift) {
-    const Value sum = words.Sum(dy);
-    if (context.wants(1)) context.Set(1, words.Narrow(Negate(context, Multiply(context, factor, sum))));
-    if (wants_shift) context.Set(3 + attrs.has_scale, words.Narrow(sum));
+    const Value sum = channels.Sum(dy);
+    if (context.wants(1)) context.Set(1, channels.Narrow(Negate(context, Multiply(context, factor, sum))));
+    if (wants_shift) context.Set(3 + attrs.has_scale, channels.Narrow(sum));
   }
   const bool wants_scale = attrs.has_scale && context.wants(3);
   if (context.wants(2) || wants_scale) {
-    const Value n = Multiply(context, Subtract(context, context.input(0), words.Wide(context.input(1))), r);
-    const Value sum = words.Sum(Multiply(context, dy, n));
+    const Value n = Multiply(context, Subtract(context, context.input(0), channels.Wide(context.input(1))), r);
+    const Value sum = channels.Sum(Multiply(context, dy, n));
     if (context.wants(2)) {
       const Value dvariance = Scale(context, Multiply(context, Multiply(context, factor, r), sum), -0.5);
-      context.Set(2, words.Narrow(dvariance));
+      context.Set(2, channels.Narrow(dvariance));
     }
-    if (wants_scale) context.Set(3, words.Narrow(sum));
+    if (wants_scale) context.Set(3, channels.Narrow(sum));
   }
   return absl::OkStatus();
 }
@@ -170,19 +168,19 @@ absl::Status BatchNormInferenceGradient(GradientContext& context) {
 //   d x    = r d n,  d mean = -r sum(d n),  d variance = -r^2 (g d g + sum(n d n)) / 2
 absl::Status BatchNormBackwardGradient(GradientContext& context) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
-  ChannelWords words(context);
-  const double m = words.count();
+  Channels channels(context);
+  const double m = channels.count();
   const Value x = context.input(0), dy = context.input(1);
-  const Value r = words.Rate(context.input(3), attrs.epsilon);
-  const Value n = Multiply(context, Subtract(context, x, words.Wide(context.input(2))), r);
-  const Value gr = attrs.has_scale ? Multiply(context, words.Wide(context.input(4)), r) : r;
+  const Value r = channels.Rate(context.input(3), attrs.epsilon);
+  const Value n = Multiply(context, Subtract(context, x, channels.Wide(context.input(2))), r);
+  const Value gr = attrs.has_scale ? Multiply(context, channels.Wide(context.input(4)), r) : r;
   const auto term = [&](Value sum, Value part) { return sum.valid() ? Add(context, sum, part) : part; };
 
   Value d_dy, d_g, d_n;
   if (const Value u = context.dy(0); u.valid()) {
-    const Value sum_u = words.Sum(u), sum_un = words.Sum(Multiply(context, u, n));
-    const Value sum_dy = words.Sum(dy), sum_dyn = words.Sum(Multiply(context, dy, n));
-    const Value sum_udy = words.Sum(Multiply(context, u, dy));
+    const Value sum_u = channels.Sum(u), sum_un = channels.Sum(Multiply(context, u, n));
+    const Value sum_dy = channels.Sum(dy), sum_dyn = channels.Sum(Multiply(context, dy, n));
+    const Value sum_udy = channels.Sum(Multiply(context, u, dy));
     const Value spread = Add(context, sum_u, Multiply(context, n, sum_un));
     d_dy = Multiply(context, gr, Subtract(context, u, Scale(context, spread, 1 / m)));
     const Value products = Add(context, Multiply(context, sum_u, sum_dy), Multiply(context, sum_un, sum_dyn));
@@ -191,25 +189,25 @@ absl::Status BatchNormBackwardGradient(GradientContext& context) {
     d_n = Multiply(context, gr, Scale(context, crossed, -1 / m));
   }
   if (attrs.has_scale && context.dy(1).valid()) {
-    const Value a = words.Wide(context.dy(1));
+    const Value a = channels.Wide(context.dy(1));
     d_dy = term(d_dy, Multiply(context, a, n));
     d_n = term(d_n, Multiply(context, a, dy));
   }
   if (attrs.has_shift && context.dy(1 + attrs.has_scale).valid()) {
-    d_dy = term(d_dy, BroadcastTo(context, words.Wide(context.dy(1 + attrs.has_scale)), context.shape(x)));
+    d_dy = term(d_dy, BroadcastTo(context, channels.Wide(context.dy(1 + attrs.has_scale)), context.shape(x)));
   }
 
   context.Set(1, d_dy);
   if (d_n.valid()) {
     context.Set(0, Multiply(context, r, d_n));
-    context.Set(2, words.Narrow(Negate(context, Multiply(context, r, words.Sum(d_n)))));
-    Value by_rate = words.Sum(Multiply(context, n, d_n));
+    context.Set(2, channels.Narrow(Negate(context, Multiply(context, r, channels.Sum(d_n)))));
+    Value by_rate = channels.Sum(Multiply(context, n, d_n));
     if (d_g.valid()) {
-      by_rate = Add(context, by_rate, attrs.has_scale ? Multiply(context, words.Wide(context.input(4)), d_g) : d_g);
+      by_rate = Add(context, by_rate, attrs.has_scale ? Multiply(context, channels.Wide(context.input(4)), d_g) : d_g);
     }
-    context.Set(3, words.Narrow(Scale(context, Multiply(context, Apply(context, SQUARE, r), by_rate), -0.5)));
+    context.Set(3, channels.Narrow(Scale(context, Multiply(context, Apply(context, SQUARE, r), by_rate), -0.5)));
   }
-  if (attrs.has_scale && d_g.valid()) context.Set(4, words.Narrow(d_g));
+  if (attrs.has_scale && d_g.valid()) context.Set(4, channels.Narrow(d_g));
   return absl::OkStatus();
 }
 
@@ -219,9 +217,9 @@ absl::StatusOr<Value> LowerBatchNorm(LayerContext& context) {
 }
 
 absl::Status CheckConfig(const LayerContext& context, const BatchNorm& config, absl::string_view field) {
-  if (!(config.epsilon() >= 0 && std::isfinite(config.epsilon()))) {
+  if (!(config.epsilon() > 0 && std::isfinite(config.epsilon()))) {
     return context.Error(absl::StrCat(field, "epsilon"),
-                         absl::StrCat("epsilon is ", config.epsilon(), "; it must be at least 0"));
+                         absl::StrCat("epsilon is ", config.epsilon(), "; it must be above 0"));
   }
   if (!(config.momentum() >= 0 && config.momentum() <= 1)) {
     return context.Error(absl::StrCat(field, "momentum"),
@@ -242,7 +240,7 @@ absl::Status CommitAverage(LayerContext& context, Value running, Value batch, do
   return context.Commit(running, average);
 }
 
-REGISTER_OP(BatchNorm).Inputs(1, 3).Types(BatchNormTypes).Gradient(BatchNormGradient);
+REGISTER_OP(BatchNorm).Inputs(1, 3).Types(BatchNormTypes).Gradient(BatchNormGradient).InPlace(0, 0);
 REGISTER_OP(BatchNormInference)
     .Inputs(3, 5)
     .Types(BatchNormInferenceTypes)
@@ -255,7 +253,7 @@ REGISTER_OP(BatchNormBackward)
     .InPlace(1, 0);
 REGISTER_OP(RunningAverage)
     .Inputs(2)
-    .Types(RunningAverageTypes)
+    .Types(OneFloatType)
     .NoGradient("training does not look through running statistics")
     .InPlace(0, 0);
 REGISTER_LAYER(BatchNorm, "gradus.BatchNorm", LowerBatchNorm);

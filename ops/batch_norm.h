@@ -5,7 +5,9 @@
 //   BatchNorm          (x, [scale], [shift]) -> (y, mean, variance)
 //                      y = scale (x - mean) / sqrt(variance + epsilon) + shift
 //   BatchNormInference (x, mean, variance, [scale], [shift]) -> y, the same of given statistics
-//   BatchNormBackward  (x, dy, mean, variance, [scale]) -> (dx, dscale?, dshift?), see batch_norm.cc
+//   BatchNormBackward  (x, dy, mean, variance, [scale]) -> (dx, [dscale], [dshift])
+//                      n = (x - mean) / sqrt(variance + epsilon), dshift = sum(dy), dscale = sum(dy n),
+//                      dx = scale (dy - dshift / m - n dscale / m) / sqrt(variance + epsilon)
 //   RunningAverage     (running, batch) -> momentum running + (1 - momentum) correction batch
 //
 // Scale, shift and statistics are f32[C]; those in brackets are there when the attributes say so.

@@ -2,8 +2,8 @@
 //
 //   Dropout (x) -> y = x mask / (1 - rate), each element of mask 0 with probability `rate`, else 1
 //
-// The mask is a pure function of the run's seed, the key, the step and the element's row-major index, so nothing is kept
-// for the gradient: dx is Dropout of dy with the same attributes.
+// The mask is a pure function of the run's seed, the key, the step and the element's row-major index, so nothing is
+// kept for the gradient: dx is Dropout of dy with the same attributes.
 #ifndef GRADUS_OPS_DROPOUT_H_
 #define GRADUS_OPS_DROPOUT_H_
 

@@ -1,6 +1,6 @@
-// Any layout that convolutions give, without a change: two passes over memory forward (sums, then the normalisation) and
-// two backward. Each block's rows are cut into parts; sums of parts are kept apart and added up in order, so the result
-// is the same for any number of threads.
+// Any layout that convolutions give, without a change: two passes over memory forward (sums, then the normalisation)
+// and two backward. Each block's rows are cut into parts; sums of parts are kept apart and added up in order, so the
+// result is the same for any number of threads.
 #include "ops/batch_norm.h"
 
 #include <algorithm>
@@ -67,8 +67,8 @@ struct Rows {
 class Scratch {
  public:
   static int64_t Bytes(const Rows& rows) {
-    return rows.stored_channels() * (rows.parts * 2 * static_cast<int64_t>(sizeof(double)) +
-                                     kMostTables * static_cast<int64_t>(sizeof(float)));
+    return rows.stored_channels() *
+           (rows.parts * 2 * static_cast<int64_t>(sizeof(double)) + kMostTables * static_cast<int64_t>(sizeof(float)));
   }
   Scratch(const Rows& rows, void* memory) : rows_(rows), sums_(static_cast<double*>(memory)) {}
 
@@ -239,14 +239,18 @@ std::vector<Candidate> LaneCandidate(const KernelContext& context, int tensors, 
 
 absl::StatusOr<std::vector<Candidate>> ForwardCandidates(const KernelContext& context) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
-  return LaneCandidate(context, 1, [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 1)](
-                                       const Rows& rows, const Buffers& b) { Forward(rows, epsilon, vectors, b); });
+  return LaneCandidate(context, 1,
+                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 1)](const Rows& rows, const Buffers& b) {
+                         Forward(rows, epsilon, vectors, b);
+                       });
 }
 
 absl::StatusOr<std::vector<Candidate>> InferenceCandidates(const KernelContext& context) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
-  return LaneCandidate(context, 1, [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 3)](
-                                       const Rows& rows, const Buffers& b) { Inference(rows, epsilon, vectors, b); });
+  return LaneCandidate(context, 1,
+                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 3)](const Rows& rows, const Buffers& b) {
+                         Inference(rows, epsilon, vectors, b);
+                       });
 }
 
 absl::StatusOr<std::vector<Candidate>> BackwardCandidates(const KernelContext& context) {

@@ -1,6 +1,6 @@
-// The innermost loops of batch norm: over neighbours in memory whose channels repeat, element i being of the channel that
-// entry i % period of a table says. A layout with few lanes repeats its table until it is long enough for vector code, so
-// the same loops serve every layout. Thread-safe.
+// The innermost loops of batch norm: over neighbours in memory whose channels repeat, element i being of the channel
+// that entry i % period of a table says. A layout with few lanes repeats its table until it is long enough for vector
+// code, so the same loops serve every layout. Thread-safe.
 #ifndef GRADUS_OPS_KERNELS_BATCH_NORM_LOOPS_H_
 #define GRADUS_OPS_KERNELS_BATCH_NORM_LOOPS_H_
 
