@@ -81,8 +81,7 @@ absl::Status BackwardReference(ReferenceContext& context) {
 absl::Status RunningAverageReference(ReferenceContext& context) {
   const auto& attrs = context.attrs<RunningAverageAttrs>();
   for (size_t i = 0; i < context.out(0).size(); ++i) {
-    context.out(0)[i] =
-        attrs.momentum * context.in(0)[i] + (1 - attrs.momentum) * attrs.correction * context.in(1)[i];
+    context.out(0)[i] = attrs.momentum * context.in(0)[i] + (1 - attrs.momentum) * attrs.correction * context.in(1)[i];
   }
   return absl::OkStatus();
 }
