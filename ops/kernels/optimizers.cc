@@ -60,15 +60,21 @@ GRADUS_MULTIVERSION void Adam(const float* w, const float* __restrict g, const f
   }
 }
 
-// Eight running sums in double: exact enough for any size, and the same on every instruction set.
+// Running sums in double: exact enough for any size, as many as keep the adders of any instruction set busy, and added up
+// in one order, so that the result is the same on all of them.
 GRADUS_MULTIVERSION double SumOfSquares(const float* __restrict x, int64_t n) {
-  double sums[8] = {0};
+  constexpr int kSums = 32;
+  double sums[kSums] = {0};
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (int k = 0; k < 8; ++k) sums[k] += static_cast<double>(x[i + k]) * x[i + k];
+  for (; i + kSums <= n; i += kSums) {
+#pragma omp simd
+    for (int k = 0; k < kSums; ++k) sums[k] += static_cast<double>(x[i + k]) * x[i + k];
   }
-  for (; i < n; ++i) sums[0] += static_cast<double>(x[i]) * x[i];
-  return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+  for (; i < n; ++i) sums[i % kSums] += static_cast<double>(x[i]) * x[i];
+  for (int half = kSums / 2; half > 0; half /= 2) {
+    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
+  }
+  return sums[0];
 }
 
 Step MakeStep(const DecayAttrs& decay, const float* rate, const float* scale) {

@@ -28,7 +28,7 @@ struct RowSums {
   float largest, exp_sum, sum;
 };
 
-GRADUS_INLINE RowSums Sums(const float* x, int64_t classes) {
+GRADUS_INLINE RowSums SumsOfLong(const float* x, int64_t classes) {
   float largest = x[0], exp_sum = 0, sum = 0;
 #pragma omp simd reduction(max : largest)
   for (int64_t c = 0; c < classes; ++c) largest = x[c] > largest ? x[c] : largest;
@@ -39,6 +39,28 @@ GRADUS_INLINE RowSums Sums(const float* x, int64_t classes) {
     sum += shifted;
   }
   return {largest, exp_sum, sum};
+}
+
+// A few classes, such as ten digits: filled up to whole vectors, because loops end in single elements otherwise.
+constexpr int kShort = 16;
+GRADUS_INLINE RowSums SumsOfShort(const float* x, int64_t classes) {
+  float line[kShort];
+  for (int c = 0; c < kShort; ++c) line[c] = x[0];
+  for (int64_t c = 1; c < classes; ++c) line[c] = x[c];
+  float largest = line[0], exp_sum = 0, sum = 0;
+#pragma omp simd reduction(max : largest)
+  for (int c = 0; c < kShort; ++c) largest = line[c] > largest ? line[c] : largest;
+#pragma omp simd reduction(+ : exp_sum, sum)
+  for (int c = 0; c < kShort; ++c) {
+    const float shifted = line[c] - largest, counts = c < classes ? 1.0f : 0.0f;
+    exp_sum += counts * FastExp(shifted);
+    sum += counts * shifted;
+  }
+  return {largest, exp_sum, sum};
+}
+
+GRADUS_INLINE RowSums Sums(const float* x, int64_t classes) {
+  return classes <= kShort ? SumsOfShort(x, classes) : SumsOfLong(x, classes);
 }
 
 // In terms of shifted logits: log(sum(exp)) - (1 - s) x_label - s mean(x).
