@@ -112,7 +112,9 @@ struct KernelContext {
   }
 };
 
-// Candidates, best first; an empty list is an error of the program ("no kernel"). Errors name what is not possible.
+// Candidates, best first; an empty list is an error of the program ("no kernel"). Errors name what is not possible. A
+// factory looks at the operation, attributes and types of its node and of the forward partner, never at names or other
+// nodes: nodes that agree in all this share candidates.
 using KernelFactory = std::function<absl::StatusOr<std::vector<Candidate>>(const KernelContext&)>;
 
 struct KernelEntry {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #ifdef GRADUS_ASAN
 #include <sanitizer/asan_interface.h>
@@ -28,7 +29,14 @@ int64_t FirstNonFinite(const float* values, int64_t count) {
   return -1;
 }
 
+const char* Describe(float not_finite) { return std::isnan(not_finite) ? "NaN" : "infinity"; }
+
 }  // namespace
+
+int64_t MemoryNeed::total() const {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  return arena > kMost - variables ? kMost : arena + variables;
+}
 
 absl::StatusOr<std::unique_ptr<Plan>> Plan::Compile(Program program, VariableStore* store,
                                                     const PlanOptions& options) {
@@ -51,6 +59,7 @@ absl::Status Plan::Bind(uint8_t* arena, const RunState* state) {
   ASAN_UNPOISON_MEMORY_REGION(arena, arena_bytes_);
 #endif
   for (int variable : used_variables_) GRADUS_RETURN_IF_ERROR(store_->Materialize(variable));
+  alignas(64) static uint8_t nothing[64];
   addresses_.assign(buffers_.size(), nullptr);
   for (size_t b = 0; b < buffers_.size(); ++b) {
     const PlanBuffer& buffer = buffers_[b];
@@ -58,7 +67,7 @@ absl::Status Plan::Bind(uint8_t* arena, const RunState* state) {
       addresses_[b] = buffer.replica < 0 ? store_->data(buffer.variable)
                                          : store_->replica_data(buffer.variable, buffer.replica);
     } else if (buffer.offset >= 0) {
-      addresses_[b] = arena + buffer.offset;
+      addresses_[b] = buffer.bytes == 0 ? nothing : arena + buffer.offset;  // an arena of no bytes has no address
     }
   }
   input_pointers_.resize(steps_.size());
@@ -100,8 +109,6 @@ const void* Plan::FetchAddress(absl::string_view name, TensorType* type) const {
   return Address(found->second.buffer);
 }
 
-std::vector<std::string> Plan::feeds() const { return feed_order_; }
-
 // What reads outside the lives that the planner was told of is caught: by NaNs when debugging, by ASan when built with it.
 void Plan::StartLives([[maybe_unused]] int step) {
 #ifdef GRADUS_ASAN
@@ -129,39 +136,60 @@ absl::Status Plan::RunStep(const PlanStep& step) {
                                                   "': ", status.message()));
 }
 
-absl::Status Plan::Run(Stage stage) {
-  const int which = static_cast<int>(stage);
-  if (stage == Stage::kCompute) {
-    for (ReplicaUse use : replicas_) GRADUS_RETURN_IF_ERROR(store_->Refresh(use.variable, use.replica));
-  }
-  for (int s = which == 0 ? 0 : stage_end_[which - 1]; s < stage_end_[which]; ++s) {
-    StartLives(s);
-    GRADUS_RETURN_IF_ERROR(RunStep(steps_[s]));
-    EndLives(s);
-  }
-  for (int variable : written_[which]) store_->Touch(variable);
+absl::Status Plan::RefreshReplicas() {
+  for (ReplicaUse use : replicas_) GRADUS_RETURN_IF_ERROR(store_->Refresh(use.variable, use.replica));
   return absl::OkStatus();
 }
 
-absl::Status Plan::RunCheckingNumerics() {
-  for (ReplicaUse use : replicas_) GRADUS_RETURN_IF_ERROR(store_->Refresh(use.variable, use.replica));
-  for (int s = 0; s < stage_end_[0]; ++s) {
-    const PlanStep& step = steps_[s];
+absl::Status Plan::Run(Stage stage) {
+  const int which = static_cast<int>(stage);
+  if (stage == Stage::kCompute) GRADUS_RETURN_IF_ERROR(RefreshReplicas());
+  absl::Status status;
+  for (int s = which == 0 ? 0 : stage_end_[which - 1]; status.ok() && s < stage_end_[which]; ++s) {
     StartLives(s);
-    GRADUS_RETURN_IF_ERROR(RunStep(step));
-    if (step.node >= 0) {
-      const Node& node = program_.graph.node(step.node);
-      for (size_t i = 0; i < step.outputs.size(); ++i) {
-        if (node.outputs[i].dtype != DType::kFloat32) continue;
-        const auto* values = static_cast<const float*>(Address(step.outputs[i]));
-        const int64_t at = FirstNonFinite(values, step.output_layouts[i].bytes() / 4);
-        if (at < 0) continue;
-        return absl::OutOfRangeError(absl::StrCat(node.where.ToString(), ": ", node.op->name(), " '", node.name,
-                                                  "' is the first to give ", std::isnan(values[at]) ? "NaN" : "infinity",
-                                                  " (output ", i, ", ", node.outputs[i].ToString(), ")"));
-      }
-    }
+    status = RunStep(steps_[s]);
     EndLives(s);
+  }
+  for (int variable : written_[which]) store_->Touch(variable);
+  return status;
+}
+
+absl::Status Plan::RunCheckingNumerics() {
+  GRADUS_RETURN_IF_ERROR(RefreshReplicas());
+  GRADUS_RETURN_IF_ERROR(CheckFeeds());
+  for (int s = 0; s < stage_end_[0]; ++s) {
+    StartLives(s);
+    GRADUS_RETURN_IF_ERROR(RunStep(steps_[s]));
+    GRADUS_RETURN_IF_ERROR(CheckOutputs(steps_[s]));
+    EndLives(s);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Plan::CheckFeeds() const {
+  for (const std::string& name : feed_order_) {
+    const Place& feed = feeds_.at(name);
+    if (feed.type.dtype != DType::kFloat32) continue;
+    const auto* values = static_cast<const float*>(Address(feed.buffer));
+    const int64_t at = FirstNonFinite(values, feed.type.shape.num_elements());
+    if (at < 0) continue;
+    return absl::OutOfRangeError(absl::StrCat("input '", name, "' (", feed.type.ToString(), ") is fed ",
+                                              Describe(values[at]), " as element ", at));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Plan::CheckOutputs(const PlanStep& step) const {
+  if (step.node < 0) return absl::OkStatus();
+  const Node& node = program_.graph.node(step.node);
+  for (size_t i = 0; i < step.outputs.size(); ++i) {
+    if (node.outputs[i].dtype != DType::kFloat32) continue;
+    const auto* values = static_cast<const float*>(Address(step.outputs[i]));
+    const int64_t at = FirstNonFinite(values, step.output_layouts[i].stored_elements());
+    if (at < 0) continue;
+    return absl::OutOfRangeError(absl::StrCat(node.where.ToString(), ": ", node.op->name(), " '", node.name,
+                                              "' is the first to give ", Describe(values[at]), " (output ", i, ", ",
+                                              node.outputs[i].ToString(), ")"));
   }
   return absl::OkStatus();
 }

@@ -60,10 +60,11 @@ struct MemoryNeed {
   int64_t arena = 0;        // activations, gradients, scratch
   int64_t lower_bound = 0;  // of the arena: the most that is alive at one step
   int64_t variables = 0;    // of the whole store: storage and replicas
-  int64_t total() const { return arena + variables; }
+  int64_t total() const;    // at most 2^63 - 1
 };
 
-// What was settled for one node: how its inputs lay before any reorder, and the candidate that was chosen.
+// What was settled for one node: how its inputs lay before any reorder, and the candidate that was chosen. Equal nodes
+// share it.
 struct NodeChoice {
   std::vector<Layout> at_hand;
   Candidate candidate;
@@ -78,7 +79,7 @@ class Plan {
   const std::vector<PlanStep>& steps() const { return steps_; }
   const std::vector<PlanBuffer>& buffers() const { return buffers_; }
   // Null for nodes without a kernel (sources, views, writes).
-  const NodeChoice* choice(int node) const { return choices_[node].candidate.make ? &choices_[node] : nullptr; }
+  const NodeChoice* choice(int node) const { return choices_[node].get(); }
   MemoryNeed memory() const;
 
   // Layout changes of activations and gradients in the loop, and of variables once per version.
@@ -92,16 +93,17 @@ class Plan {
   // buffers in the arena is written.
   absl::Status Bind(uint8_t* arena, const RunState* state);
 
-  // Where a feed's (or fetch's) plain bytes lie; null when the program has none of that name. After Bind.
+  // Where a feed's (or fetch's) plain bytes lie; null when the program has none of that name, or before Bind.
   void* FeedAddress(absl::string_view name, TensorType* type) const;
   const void* FetchAddress(absl::string_view name, TensorType* type) const;
-  std::vector<std::string> feeds() const;
+  const std::vector<std::string>& feeds() const { return feed_order_; }
 
   // Runs the steps of one stage. kCompute first brings replicas of variables up to date; the others tell the store what
   // they have written. An error names the node.
   absl::Status Run(Stage stage);
 
-  // As Run(kCompute), but looks at every float output of each step and names the first node that gives infinity or NaN.
+  // As Run(kCompute), but looks at every float that is fed or that a step gives, and names the input or the first node
+  // that has infinity or NaN.
   absl::Status RunCheckingNumerics();
 
   // The median over `rounds` of the time of each step in nanoseconds, all stages, in order: as it runs among the others,
@@ -124,15 +126,18 @@ class Plan {
   };
 
   absl::Status RunStep(const PlanStep& step);
-  void* Address(int buffer) const { return addresses_[buffer]; }
+  absl::Status RefreshReplicas();
+  absl::Status CheckFeeds() const;
+  absl::Status CheckOutputs(const PlanStep& step) const;
+  void* Address(int buffer) const { return addresses_.empty() ? nullptr : addresses_[buffer]; }
   void StartLives(int step);
   void EndLives(int step);
 
   Program program_;
   VariableStore* store_ = nullptr;
   PlanOptions options_;
-  std::vector<NodeChoice> choices_;  // by node
-  std::vector<PlanStep> steps_;      // by stage
+  std::vector<std::shared_ptr<const NodeChoice>> choices_;  // by node
+  std::vector<PlanStep> steps_;                             // by stage
   int stage_end_[3] = {0, 0, 0};
   std::vector<PlanBuffer> buffers_;
   std::vector<std::vector<int>> starts_, ends_;  // by step: arena buffers whose life begins or ends there

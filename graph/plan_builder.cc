@@ -15,11 +15,8 @@
 namespace gradus {
 namespace {
 
-#ifdef GRADUS_ASAN
-constexpr int64_t kRedZone = 64;  // poisoned bytes behind every buffer
-#else
-constexpr int64_t kRedZone = 0;
-#endif
+// Nodes with more inputs (sums over all gradients) are too rare to look for equal ones.
+constexpr size_t kMostInputsToCompare = 8;
 
 absl::Status At(const Node& node, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(node.where.ToString(), ": ", node.op->name(), " '", node.name,
@@ -37,10 +34,11 @@ PlanBuilder::PlanBuilder(Program program, VariableStore* store, const PlanOption
 
 absl::StatusOr<std::unique_ptr<Plan>> PlanBuilder::Build() {
   GRADUS_RETURN_IF_ERROR(DeclareVariables());
-  GRADUS_RETURN_IF_ERROR(ChooseKernels());
-  FindLives();
-  GRADUS_RETURN_IF_ERROR(ShareMemory());
-  GRADUS_RETURN_IF_ERROR(PlanArena());
+  GRADUS_RETURN_IF_ERROR(AddSteps());
+  KeepFeedsAndFetches();
+  ShareMemory();
+  PlanArena();
+  PointAtRoots();
   GRADUS_RETURN_IF_ERROR(MakeKernels());
   return std::move(plan_);
 }
@@ -50,17 +48,23 @@ absl::Status PlanBuilder::DeclareVariables() {
     GRADUS_ASSIGN_OR_RETURN(int index, store_->Declare(variable));
     store_index_.push_back(index);
   }
+  assigned_.resize(store_->size());
+  overwritten_.resize(store_->size());
+  for (int i = 0; i < graph_.size(); ++i) {
+    const int variable = graph_.variable_of(i);
+    if (variable >= 0 && graph_.node(i).op->is_sink()) assigned_[store_index_[variable]] = true;
+  }
   for (const auto& [gradient, parameter] : plan_->program_.gradients) parameter_of_[gradient] = parameter;
   return absl::OkStatus();
 }
 
-// Nodes in order, stage after stage; the copies that fetches and assignments need come at the end of their stage.
-absl::Status PlanBuilder::ChooseKernels() {
+// Nodes in order, stage after stage; the copies that fetches and written variables need come at the end of their stage.
+absl::Status PlanBuilder::AddSteps() {
   where_.resize(graph_.size());
   plan_->choices_.resize(graph_.size());
-  step_of_.assign(graph_.size(), -1);
   for (Stage stage : {Stage::kCompute, Stage::kCommit, Stage::kUpdate}) {
     stage_ = stage;
+    stage_begin_ = static_cast<int>(plan_->steps_.size());
     for (int i = 0; i < graph_.size(); ++i) {
       if (graph_.node(i).stage == stage) GRADUS_RETURN_IF_ERROR(AddNode(i));
     }
@@ -83,6 +87,8 @@ absl::Status PlanBuilder::AddNode(int index) {
     Where& where = where_[index][0];
     where.layout = Layout::Plain(node.outputs[0]);
     where.buffer = NewBuffer(where.layout.bytes());
+    lives_[where.buffer].first_write = 0;
+    lives_[where.buffer].fed = true;
     plan_->feeds_[node.name] = {where.buffer, node.outputs[0]};
     plan_->feed_order_.push_back(node.name);
     return absl::OkStatus();
@@ -110,68 +116,97 @@ absl::Status PlanBuilder::AddView(int index, InputOutputPair view) {
 
 absl::Status PlanBuilder::AddKernel(int index) {
   const Node& node = graph_.node(index);
-  const KernelEntry* entry = Registry<KernelEntry>::Get().Find(node.op->name());
-  if (entry == nullptr) {
-    return At(node, absl::UnimplementedError("no kernel is registered; is the library of the operation linked in?"));
-  }
-  std::vector<Layout> at_hand, wanted;
-  std::vector<bool> flexible;
+  Signature signature{node.op, node.attrs, {}, {}, {}, {}, nullptr};
   for (Value input : node.inputs) {
     const Where& where = where_[input.node][input.output];
     const bool is_variable = where.variable >= 0;
     const Layout layout = is_variable ? store_->layout(where.variable) : where.layout;
-    flexible.push_back(is_variable && layout.any());
-    at_hand.push_back(layout.any() ? Layout::Plain(graph_.type(input)) : layout);
+    signature.types.push_back(graph_.type(input));
+    signature.flexible.push_back(is_variable && layout.any());
+    signature.inputs.push_back(layout.any() ? Layout::Plain(graph_.type(input)) : layout);
   }
   for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
     auto parameter = parameter_of_.find(Value{index, output});
-    wanted.push_back(parameter == parameter_of_.end()
-                         ? Layout()
-                         : store_->layout(where_[parameter->second.node][parameter->second.output].variable));
+    signature.wanted.push_back(
+        parameter == parameter_of_.end()
+            ? Layout()
+            : store_->layout(where_[parameter->second.node][parameter->second.output].variable));
   }
-  const Candidate* forward = node.forward >= 0 && step_of_[node.forward] >= 0 ? &plan_->choices_[node.forward].candidate : nullptr;
-  const KernelContext context{graph_,  node,    at_hand,  flexible,
-                              wanted,  forward, plan_->program_.inference, plan_->options_.threads};
-  absl::StatusOr<std::vector<Candidate>> candidates = entry->factory(context);
-  if (!candidates.ok()) return At(node, candidates.status());
-  absl::StatusOr<Candidate> choice = Choose(index, *std::move(candidates));
-  if (!choice.ok()) return At(node, choice.status());
+  if (const NodeChoice* forward = node.forward < 0 ? nullptr : plan_->choice(node.forward); forward != nullptr) {
+    signature.forward = &forward->candidate;
+  }
+  absl::StatusOr<ChoicePtr> chosen = Choose(index, signature);
+  if (!chosen.ok()) return At(node, chosen.status());
+  const Candidate& choice = (*chosen)->candidate;
 
   PlanStep step;
   step.name = node.name;
-  step.implementation = choice->implementation;
+  step.implementation = choice.implementation;
   step.node = index;
   step.stage = node.stage;
+  step.inputs.reserve(node.inputs.size());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    GRADUS_ASSIGN_OR_RETURN(int buffer, Ensure(node.inputs[i], choice->inputs[i].any() ? at_hand[i] : choice->inputs[i]));
+    const bool any = i >= choice.inputs.size() || choice.inputs[i].any();
+    GRADUS_ASSIGN_OR_RETURN(int buffer, Ensure(node.inputs[i], any ? signature.inputs[i] : choice.inputs[i]));
+    GRADUS_RETURN_IF_ERROR(CheckNotOverwritten(node, buffer));
     step.inputs.push_back(buffer);
   }
+  GRADUS_CHECK(choice.outputs.size() == node.outputs.size());
   for (size_t i = 0; i < node.outputs.size(); ++i) {
-    GRADUS_CHECK(!choice->outputs[i].any());
-    const int buffer = NewBuffer(choice->outputs[i].bytes());
-    where_[index][i] = {buffer, choice->outputs[i], -1};
+    GRADUS_CHECK(!choice.outputs[i].any());
+    const int buffer = NewBuffer(choice.outputs[i].bytes());
+    where_[index][i] = {buffer, choice.outputs[i], -1};
     step.outputs.push_back(buffer);
-    step.output_layouts.push_back(choice->outputs[i]);
   }
-  if (choice->scratch_bytes > 0) step.scratch = NewBuffer(choice->scratch_bytes);
-  step_of_[index] = static_cast<int>(plan_->steps_.size());
-  plan_->steps_.push_back(std::move(step));
-  makers_.push_back(*choice);
-  plan_->choices_[index] = {std::move(at_hand), *std::move(choice)};
+  step.output_layouts = choice.outputs;
+  if (choice.scratch_bytes > 0) step.scratch = NewBuffer(choice.scratch_bytes);
+  plan_->choices_[index] = *chosen;
+  AddStep(std::move(step), *std::move(chosen));
   return absl::OkStatus();
 }
 
-absl::StatusOr<Candidate> PlanBuilder::Choose(int index, std::vector<Candidate> candidates) const {
+absl::StatusOr<PlanBuilder::ChoicePtr> PlanBuilder::Choose(int index, const Signature& signature) {
+  const Node& node = graph_.node(index);
+  GRADUS_ASSIGN_OR_RETURN(const std::vector<ChoicePtr> candidates, Candidates(node, signature));
   if (candidates.empty()) return absl::UnimplementedError("no kernel can run this");
-  auto asked = plan_->options_.kernel_choices.find(graph_.node(index).name);
-  if (asked == plan_->options_.kernel_choices.end()) return std::move(candidates.front());
-  for (Candidate& candidate : candidates) {
-    if (candidate.implementation == asked->second) return std::move(candidate);
+  auto asked = plan_->options_.kernel_choices.find(node.name);
+  if (asked == plan_->options_.kernel_choices.end()) return candidates.front();
+  for (const ChoicePtr& choice : candidates) {
+    if (choice->candidate.implementation == asked->second) return choice;
   }
   return absl::FailedPreconditionError(absl::StrCat(
       "the kernel '", asked->second, "' that was chosen earlier is not possible here; there is ",
       absl::StrJoin(candidates, ", ",
-                    [](std::string* out, const Candidate& candidate) { out->append(candidate.implementation); })));
+                    [](std::string* out, const ChoicePtr& choice) { out->append(choice->candidate.implementation); })));
+}
+
+// Candidates of equal nodes are made once: making a descriptor takes oneDNN longer than all else about a node.
+absl::StatusOr<std::vector<PlanBuilder::ChoicePtr>> PlanBuilder::Candidates(const Node& node,
+                                                                               const Signature& signature) {
+  const bool share = node.inputs.size() <= kMostInputsToCompare;
+  if (share) {
+    auto known = candidates_.find(signature);
+    if (known != candidates_.end()) return known->second;
+  }
+  const KernelEntry* entry = Registry<KernelEntry>::Get().Find(node.op->name());
+  if (entry == nullptr) {
+    return absl::UnimplementedError("no kernel is registered; is the library of the operation linked in?");
+  }
+  const KernelContext context{graph_,
+                              node,
+                              signature.inputs,
+                              signature.flexible,
+                              signature.wanted,
+                              signature.forward,
+                              plan_->program_.inference,
+                              plan_->options_.threads};
+  GRADUS_ASSIGN_OR_RETURN(std::vector<Candidate> made, entry->factory(context));
+  std::vector<ChoicePtr> candidates;
+  for (Candidate& candidate : made) {
+    candidates.push_back(std::make_shared<const NodeChoice>(NodeChoice{signature.inputs, std::move(candidate)}));
+  }
+  if (share) candidates_.emplace(signature, candidates);
+  return candidates;
 }
 
 absl::Status PlanBuilder::AddAssign(int index) {
@@ -182,35 +217,26 @@ absl::Status PlanBuilder::AddAssign(int index) {
   return absl::OkStatus();
 }
 
-// Fetched values are copied out in plain layout and stay alive to the end.
+// Fetched values are there in plain layout to the end; of a variable that the program writes, a copy.
 absl::Status PlanBuilder::AddFetches() {
   for (const NamedValue& fetch : plan_->program_.fetches) {
     if (graph_.node(fetch.value).stage != stage_) continue;
     const TensorType& type = graph_.type(fetch.value);
-    GRADUS_ASSIGN_OR_RETURN(int buffer, Ensure(fetch.value, Layout::Plain(type)));
+    const Layout plain = Layout::Plain(type);
+    GRADUS_ASSIGN_OR_RETURN(int buffer, Ensure(fetch.value, plain));
+    if (IsVariable(buffer) && assigned_[plan_->buffers_[buffer].variable]) {
+      GRADUS_ASSIGN_OR_RETURN(buffer, AddCopy(fetch.name, buffer, plain, plain, type, /*of_gradient=*/false));
+    }
     plan_->fetches_[fetch.name] = {buffer, type};
   }
   return absl::OkStatus();
 }
 
-// A written value that does not lie as its variable does is converted once its stage is done.
-absl::Status PlanBuilder::AddWrites() {
-  for (Write& write : writes_) {
-    if (write.stage != stage_) continue;
-    const Where& where = where_[write.value.node][write.value.output];
-    GRADUS_CHECK(where.variable < 0);  // nothing assigns one variable to another as it is
-    GRADUS_ASSIGN_OR_RETURN(Layout storage, store_->FixLayout(write.variable, where.layout));
-    GRADUS_ASSIGN_OR_RETURN(write.buffer, Ensure(write.value, storage));
-    VariableBuffer(write.variable, -1);
-  }
-  return absl::OkStatus();
-}
-
 int PlanBuilder::NewBuffer(int64_t bytes) {
-  PlanBuffer buffer;
-  buffer.bytes = bytes;
-  plan_->buffers_.push_back(buffer);
-  return static_cast<int>(plan_->buffers_.size()) - 1;
+  const int index = static_cast<int>(plan_->buffers_.size());
+  plan_->buffers_.emplace_back().bytes = bytes;
+  lives_.push_back({std::numeric_limits<int>::max(), -1, index, false, false});
+  return index;
 }
 
 int PlanBuilder::VariableBuffer(int variable, int replica) {
@@ -238,164 +264,59 @@ absl::StatusOr<int> PlanBuilder::Ensure(Value value, const Layout& layout) {
     if (known == layout) return buffer;
   }
   const Node& node = graph_.node(value);
-  const int copy = NewBuffer(layout.bytes());
-  absl::Status added = AddReorder(node.name, where.buffer, where.layout, copy, layout).status();
-  if (!added.ok()) return At(node, added);
-  const bool is_gradient = parameter_of_.contains(value);
-  ++(is_gradient ? plan_->weight_reorders_ : plan_->reorders_);
-  copies_[value].push_back({layout, copy});
+  absl::StatusOr<int> copy =
+      AddCopy(node.name, where.buffer, where.layout, layout, graph_.type(value), parameter_of_.contains(value));
+  if (!copy.ok()) return At(node, copy.status());
+  copies_[value].push_back({layout, *copy});
   return copy;
 }
 
-absl::StatusOr<int> PlanBuilder::AddReorder(const std::string& name, int from_buffer, const Layout& from,
-                                            int to_buffer, const Layout& to) {
+absl::StatusOr<int> PlanBuilder::AddCopy(const std::string& name, int from_buffer, const Layout& from,
+                                         const Layout& to, const TensorType& type, bool of_gradient) {
+  if (!from.plain() && !to.plain() && absl::IsUnimplemented(ReorderDesc(from, to).status())) {
+    const Layout plain = Layout::Plain(type);
+    GRADUS_ASSIGN_OR_RETURN(int middle, AddCopy(name, from_buffer, from, plain, type, of_gradient));
+    return AddCopy(name, middle, plain, to, type, of_gradient);
+  }
+  const int copy = NewBuffer(to.bytes());
+  GRADUS_RETURN_IF_ERROR(AddReorder(name, from_buffer, from, copy, to));
+  ++(of_gradient ? plan_->weight_reorders_ : plan_->reorders_);
+  return copy;
+}
+
+absl::Status PlanBuilder::AddReorder(const std::string& name, int from_buffer, const Layout& from, int to_buffer,
+                                     const Layout& to) {
   GRADUS_ASSIGN_OR_RETURN(dnnl::reorder::primitive_desc desc, ReorderDesc(from, to));
-  Candidate candidate = OneDnnCandidate(desc, {{DNNL_ARG_FROM, 0}}, {{DNNL_ARG_TO, 0}});
+  auto choice = std::make_shared<const NodeChoice>(
+      NodeChoice{{from}, OneDnnCandidate(desc, {{DNNL_ARG_FROM, 0}}, {{DNNL_ARG_TO, 0}})});
   PlanStep step;
   step.name = absl::StrCat("reorder ", name, " ", from.ToString(), " -> ", to.ToString());
-  step.implementation = candidate.implementation;
+  step.implementation = choice->candidate.implementation;
   step.stage = stage_;
   step.inputs = {from_buffer};
   step.outputs = {to_buffer};
   step.output_layouts = {to};
-  if (candidate.scratch_bytes > 0) step.scratch = NewBuffer(candidate.scratch_bytes);
+  if (choice->candidate.scratch_bytes > 0) step.scratch = NewBuffer(choice->candidate.scratch_bytes);
+  AddStep(std::move(step), std::move(choice));
+  return absl::OkStatus();
+}
+
+absl::Status PlanBuilder::CheckNotOverwritten(const Node& reader, int buffer) const {
+  const int variable = plan_->buffers_[buffer].variable;
+  if (variable < 0 || plan_->buffers_[buffer].replica >= 0 || !overwritten_[variable]) return absl::OkStatus();
+  return At(reader, absl::InvalidArgumentError(absl::StrCat("reads variable '", store_->variable(variable).name,
+                                                            "', which an earlier stage of the step writes")));
+}
+
+void PlanBuilder::AddStep(PlanStep step, ChoicePtr choice) {
   plan_->steps_.push_back(std::move(step));
-  makers_.push_back(std::move(candidate));
-  return static_cast<int>(plan_->steps_.size()) - 1;
-}
-
-void PlanBuilder::FindLives() {
-  Grow();
-  for (int s = 0; s < static_cast<int>(plan_->steps_.size()); ++s) Track(s);
-  for (const auto& [name, place] : plan_->feeds_) {
-    first_write_[place.buffer] = 0;
-    last_read_[place.buffer] = std::max(last_read_[place.buffer], 0);
-  }
-  for (const auto& [name, place] : plan_->fetches_) {
-    last_read_[place.buffer] = std::max(static_cast<int>(plan_->steps_.size()) - 1, 0);
-    fetched_[place.buffer] = true;
-  }
-}
-
-// Gives new buffers their entries.
-void PlanBuilder::Grow() {
-  while (merged_into_.size() < plan_->buffers_.size()) {
-    merged_into_.push_back(static_cast<int>(merged_into_.size()));
-    last_read_.push_back(-1);
-    first_write_.push_back(std::numeric_limits<int>::max());
-    fetched_.push_back(false);
-  }
-}
-
-// Notes the reads and writes of one step.
-void PlanBuilder::Track(int s) {
-  Grow();
-  const PlanStep& step = plan_->steps_[s];
-  for (int b : step.inputs) last_read_[b] = std::max(last_read_[b], s);
-  for (int b : step.outputs) {
-    first_write_[b] = std::min(first_write_[b], s);
-    last_read_[b] = std::max(last_read_[b], s);
-  }
-  if (step.scratch >= 0) first_write_[step.scratch] = last_read_[step.scratch] = s;
-}
-
-// Outputs take over memory: first written values that of their variables, then what operations can do in place.
-absl::Status PlanBuilder::ShareMemory() {
-  for (const Write& write : writes_) GRADUS_RETURN_IF_ERROR(PlaceWrite(write));
-  for (int s = 0; s < static_cast<int>(plan_->steps_.size()); ++s) {
-    const PlanStep& step = plan_->steps_[s];
-    if (step.node < 0 || !makers_[s].in_place) continue;
-    for (InputOutputPair pair : graph_.node(step.node).op->in_place()) TryInPlace(s, pair);
-  }
-  return absl::OkStatus();
-}
-
-// A value is made right in its variable's memory when no step reads the old value afterwards, or when the very step that
-// makes it does so in place. Otherwise it is copied when everything else is over.
-absl::Status PlanBuilder::PlaceWrite(const Write& write) {
-  const int storage = VariableBuffer(write.variable, -1);
-  const int made = first_write_[write.buffer];
-  bool may = made > last_read_[storage];
-  if (made == last_read_[storage] && plan_->steps_[made].node >= 0 && makers_[made].in_place) {
-    const PlanStep& step = plan_->steps_[made];
-    for (InputOutputPair pair : graph_.node(step.node).op->in_place()) {
-      if (pair.input >= static_cast<int>(step.inputs.size())) continue;
-      if (step.outputs[pair.output] == write.buffer && step.inputs[pair.input] == storage) may = true;
-    }
-  }
-  if (may && merged_into_[write.buffer] == write.buffer) {
-    merged_into_[write.buffer] = storage;
-    return absl::OkStatus();
-  }
-  const Layout layout = store_->layout(write.variable);
-  GRADUS_ASSIGN_OR_RETURN(int copy, AddReorder(absl::StrCat(store_->variable(write.variable).name, "/assign"),
-                                               write.buffer, layout, storage, layout));
-  Track(copy);
-  plan_->stage_end_[static_cast<int>(Stage::kUpdate)] = copy + 1;
-  return absl::OkStatus();
-}
-
-void PlanBuilder::TryInPlace(int s, InputOutputPair pair) {
-  const PlanStep& step = plan_->steps_[s];
-  if (pair.input >= static_cast<int>(step.inputs.size())) return;
-  const int output = step.outputs[pair.output];
-  const int input = step.inputs[pair.input];
-  if (merged_into_[output] != output || plan_->buffers_[output].variable >= 0) return;
-  if (last_read_[input] != s || fetched_[input]) return;
-  if (std::count(step.inputs.begin(), step.inputs.end(), input) > 1) return;
-  int memory = input;
-  while (merged_into_[memory] != memory) memory = merged_into_[memory];
-  if (plan_->buffers_[memory].variable >= 0 || last_read_[memory] > s || fetched_[memory]) return;
-  const Value value = graph_.node(step.node).inputs[pair.input];
-  const Layout& asked = makers_[s].inputs[pair.input];
-  const Layout& have = asked.any() ? where_[value.node][value.output].layout : asked;
-  if (have != step.output_layouts[pair.output]) return;
-  merged_into_[output] = memory;
-  last_read_[memory] = last_read_[output];
-  fetched_[memory] = fetched_[output];
-}
-
-absl::Status PlanBuilder::PlanArena() {
-  std::vector<PlanBuffer>& buffers = plan_->buffers_;
-  std::vector<BufferUse> uses;
-  std::vector<int> used;
-  for (size_t b = 0; b < buffers.size(); ++b) {
-    if (merged_into_[b] != static_cast<int>(b) || buffers[b].variable >= 0) continue;
-    if (last_read_[b] < 0) continue;
-    buffers[b].first_step = std::min(first_write_[b], last_read_[b]);
-    buffers[b].last_step = last_read_[b];
-    uses.push_back({buffers[b].bytes + kRedZone, buffers[b].first_step, buffers[b].last_step});
-    used.push_back(static_cast<int>(b));
-  }
-  const gradus::MemoryPlan plan = gradus::PlanMemory(uses);
-  for (size_t i = 0; i < used.size(); ++i) buffers[used[i]].offset = plan.offsets[i];
-  plan_->arena_bytes_ = plan.total_bytes;
-  plan_->lower_bound_ = PeakLowerBound(uses);
-
-  plan_->starts_.resize(plan_->steps_.size());
-  plan_->ends_.resize(plan_->steps_.size());
-  for (int b : used) {
-    if (plan_->steps_.empty()) break;
-    plan_->starts_[buffers[b].first_step].push_back(b);
-    plan_->ends_[buffers[b].last_step].push_back(b);
-  }
-  auto root = [&](int b) {
-    while (b >= 0 && merged_into_[b] != b) b = merged_into_[b];
-    return b;
-  };
-  for (PlanStep& step : plan_->steps_) {
-    for (int& b : step.inputs) b = root(b);
-    for (int& b : step.outputs) b = root(b);
-  }
-  for (auto* places : {&plan_->feeds_, &plan_->fetches_}) {
-    for (auto& [name, place] : *places) place.buffer = root(place.buffer);
-  }
-  return absl::OkStatus();
+  makers_.push_back(std::move(choice));
+  Track(static_cast<int>(plan_->steps_.size()) - 1);
 }
 
 absl::Status PlanBuilder::MakeKernels() {
   for (size_t s = 0; s < plan_->steps_.size(); ++s) {
-    absl::StatusOr<std::unique_ptr<Kernel>> kernel = makers_[s].make();
+    absl::StatusOr<std::unique_ptr<Kernel>> kernel = makers_[s]->candidate.make();
     if (!kernel.ok()) {
       return absl::Status(kernel.status().code(),
                           absl::StrCat("'", plan_->steps_[s].name, "': ", kernel.status().message()));

@@ -1,8 +1,15 @@
-// The compilation of a plan, pass by pass; see Plan::Compile. An implementation detail of plan.h.
+// The compilation of a plan; see Plan::Compile. An implementation detail of plan.h.
+//
+//   1. plan_builder.cc  goes through the nodes stage by stage and adds a step for each, with a buffer of its own for every
+//                       output, and steps that copy values into the layouts that others ask for
+//   2. plan_memory.cc   lets buffers share memory (written values with their variables, outputs with inputs), and plans
+//                       the arena
+//   3. plan_builder.cc  makes the kernels
 #ifndef GRADUS_GRAPH_PLAN_BUILDER_H_
 #define GRADUS_GRAPH_PLAN_BUILDER_H_
 
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,6 +27,8 @@ class PlanBuilder {
   absl::StatusOr<std::unique_ptr<Plan>> Build();
 
  private:
+  using ChoicePtr = std::shared_ptr<const NodeChoice>;
+
   // Where a value is and how it lies there. A variable has no buffer until a reader says in which layout.
   struct Where {
     int buffer = -1;
@@ -27,56 +36,96 @@ class PlanBuilder {
     int variable = -1;  // of the store
   };
 
-  absl::Status DeclareVariables();
-  absl::Status ChooseKernels();
-  absl::Status AddNode(int index);
-  absl::Status AddView(int index, InputOutputPair view);
-  absl::Status AddKernel(int index);
-  absl::Status AddAssign(int index);
-  absl::Status AddFetches();
-  absl::Status AddWrites();
-  absl::StatusOr<Candidate> Choose(int index, std::vector<Candidate> candidates) const;
+  // What a kernel factory may look at: nodes for which all this is equal have the same candidates.
+  struct Signature {
+    const OpDef* op;
+    Attrs attrs;
+    std::vector<TensorType> types;  // of inputs
+    std::vector<Layout> inputs, wanted;
+    std::vector<bool> flexible;
+    const Candidate* forward;
 
-  // The buffer that holds `value` in `layout`, made by a reorder or as a variable's replica if need be.
-  absl::StatusOr<int> Ensure(Value value, const Layout& layout);
-  absl::StatusOr<int> EnsureVariable(int variable, const Layout& layout);
-  absl::StatusOr<int> AddReorder(const std::string& name, int from_buffer, const Layout& from, int to_buffer,
-                                 const Layout& to);
-  int NewBuffer(int64_t bytes);
-  int VariableBuffer(int variable, int replica);
+    friend bool operator==(const Signature& a, const Signature& b) {
+      return a.op == b.op && a.forward == b.forward && a.attrs == b.attrs && a.types == b.types &&
+             a.inputs == b.inputs && a.wanted == b.wanted && a.flexible == b.flexible;
+    }
+    template <typename H>
+    friend H AbslHashValue(H h, const Signature& s) {
+      return H::combine(std::move(h), s.op, s.attrs, s.types, s.forward);
+    }
+  };
 
-  void FindLives();
-  void Grow();
-  void Track(int step);
-  absl::Status PlanArena();
-  absl::Status MakeKernels();
-
-  std::unique_ptr<Plan> plan_;
-  VariableStore* store_;
-  const Graph& graph_;
-  std::vector<int> store_index_;                         // by the graph's variable
-  std::vector<std::vector<Where>> where_;                // by node and output
-  std::vector<int> step_of_;                             // by node; -1: no kernel
-  absl::flat_hash_map<Value, std::vector<std::pair<Layout, int>>> copies_;  // other layouts of a value
-  absl::flat_hash_map<Value, Value> parameter_of_;       // of gradients
-  absl::flat_hash_map<std::pair<int, int>, int> variable_buffer_;  // (variable, replica) -> buffer
-  std::vector<Candidate> makers_;                        // by step: what makes its kernel
+  // A variable's new value.
   struct Write {
     int variable;  // of the store
     Value value;
     Stage stage;
     int buffer = -1;  // the value in the variable's layout, once its stage is done
   };
-  absl::Status ShareMemory();
-  absl::Status PlaceWrite(const Write& write);
-  void TryInPlace(int step, InputOutputPair pair);
 
+  // ---- plan_builder.cc ----
+  absl::Status DeclareVariables();
+  absl::Status AddSteps();
+  absl::Status AddNode(int index);
+  absl::Status AddView(int index, InputOutputPair view);
+  absl::Status AddKernel(int index);
+  absl::Status AddAssign(int index);
+  absl::Status AddFetches();
+  absl::StatusOr<ChoicePtr> Choose(int index, const Signature& signature);
+  absl::StatusOr<std::vector<ChoicePtr>> Candidates(const Node& node, const Signature& signature);
+  absl::Status MakeKernels();
+
+  // The buffer that holds `value` in `layout`, made by a copy or as a variable's replica if need be.
+  absl::StatusOr<int> Ensure(Value value, const Layout& layout);
+  absl::StatusOr<int> EnsureVariable(int variable, const Layout& layout);
+  // Adds steps that copy a buffer to another layout, by way of a plain one where there is no direct way. The new buffer.
+  absl::StatusOr<int> AddCopy(const std::string& name, int from_buffer, const Layout& from, const Layout& to,
+                              const TensorType& type, bool of_gradient);
+  absl::Status AddReorder(const std::string& name, int from_buffer, const Layout& from, int to_buffer,
+                          const Layout& to);
+  void AddStep(PlanStep step, ChoicePtr choice);
+  // An error if the buffer is a variable that an earlier stage has written: reads see the value from before the step.
+  absl::Status CheckNotOverwritten(const Node& reader, int buffer) const;
+  int NewBuffer(int64_t bytes);
+  int VariableBuffer(int variable, int replica);
+  bool IsVariable(int buffer) const { return plan_->buffers_[buffer].variable >= 0; }
+
+  // ---- plan_memory.cc ----
+  // What is known of a buffer while steps are added.
+  struct Life {
+    int first_write;  // step; 0 for a feed; INT_MAX: none
+    int last_read;    // step that reads or writes it last; -1: none
+    int merged_into;  // the buffer whose memory it uses; itself at first
+    bool fed = false, fetched = false;
+  };
+  void Track(int step);
+  absl::Status AddWrites();
+  absl::Status PrepareWrite(Write* write);
+  absl::Status PlaceWrite(const Write& write);
+  bool MayWriteInPlace(const Write& write, int storage) const;
+  void KeepFeedsAndFetches();
+  void ShareMemory();
+  void TryInPlace(int step, InputOutputPair pair);
+  int Root(int buffer) const;
+  void PlanArena();
+  void PointAtRoots();
+
+  std::unique_ptr<Plan> plan_;
+  VariableStore* store_;
+  const Graph& graph_;
+  std::vector<int> store_index_;           // by the graph's variable
+  std::vector<bool> assigned_;             // by the store's variable: whether this program writes it
+  std::vector<bool> overwritten_;          // by the store's variable: its stage is done
+  std::vector<std::vector<Where>> where_;  // by node and output
+  std::vector<ChoicePtr> makers_;          // by step: what makes its kernel
+  absl::flat_hash_map<Signature, std::vector<ChoicePtr>> candidates_;
+  absl::flat_hash_map<Value, std::vector<std::pair<Layout, int>>> copies_;  // other layouts of a value
+  absl::flat_hash_map<Value, Value> parameter_of_;                          // of gradients
+  absl::flat_hash_map<std::pair<int, int>, int> variable_buffer_;           // (variable, replica) -> buffer
+  Stage stage_ = Stage::kCompute;                                           // whose nodes are being added
+  int stage_begin_ = 0;                                                     // its first step
   std::vector<Write> writes_;
-  Stage stage_ = Stage::kCompute;  // whose nodes are being added
-  std::vector<int> last_read_;  // by buffer
-  std::vector<int> first_write_;
-  std::vector<int> merged_into_;  // by buffer: whose memory it is; itself at first
-  std::vector<bool> fetched_;     // by buffer
+  std::vector<Life> lives_;  // by buffer
 };
 
 }  // namespace gradus

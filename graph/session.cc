@@ -36,30 +36,40 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
   plan_options.kernel_choices = options_.kernel_choices;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan,
                           Plan::Compile(std::move(program), variables_.get(), plan_options));
-  const MemoryNeed need = plan->memory();
-  const int64_t limit = MemoryLimit();
+  GRADUS_RETURN_IF_ERROR(CheckMemory(*plan));
+  arena_bytes_ = std::max(arena_bytes_, plan->memory().arena);
+  plans_.push_back({std::move(plan), 0});
+  return plans_.back().plan.get();
+}
+
+// What all plans need together against the budget; what of it is not there yet against what the process can get.
+absl::Status Session::CheckMemory(const Plan& plan) const {
+  MemoryNeed need = plan.memory();
+  need.arena = std::max(need.arena, arena_bytes_);
   if (options_.memory_budget > 0 && need.total() > options_.memory_budget) {
     return absl::ResourceExhaustedError(absl::StrCat("the plan needs ", HumanBytes(need.total()),
                                                      ", more than the memory_budget of ",
                                                      HumanBytes(options_.memory_budget)));
   }
-  if (need.total() > limit) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the plan needs ", HumanBytes(need.total()), " (", HumanBytes(need.arena),
-                     " for activations, gradients and scratch, ", HumanBytes(need.variables),
-                     " for variables), but this process can get ", HumanBytes(limit),
-                     "; a smaller batch needs less"));
-  }
-  arena_bytes_ = std::max(arena_bytes_, need.arena);
-  plans_.push_back({std::move(plan), 0});
-  return plans_.back().plan.get();
+  MemoryNeed missing;
+  missing.arena = std::max<int64_t>(0, need.arena - arena_.size());
+  missing.variables = variables_->missing_bytes();
+  const int64_t limit = MemoryLimit();
+  if (missing.total() <= limit) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the plan needs ", HumanBytes(missing.total()), " (", HumanBytes(missing.arena),
+      " for activations, gradients and scratch, ", HumanBytes(missing.variables),
+      " for variables), but this process can get ", HumanBytes(limit), "; a smaller batch needs less"));
 }
 
 absl::Status Session::Prepare(Plan* plan) {
   omp_set_num_threads(options_.threads);
   auto entry = std::find_if(plans_.begin(), plans_.end(), [plan](const Entry& e) { return e.plan.get() == plan; });
   GRADUS_CHECK(entry != plans_.end());
-  if (arena_.size() < arena_bytes_) GRADUS_RETURN_IF_ERROR(arena_.Reserve(arena_bytes_));
+  if (arena_.size() < arena_bytes_) {
+    owner_ = nullptr;
+    GRADUS_RETURN_IF_ERROR(arena_.Reserve(arena_bytes_));
+  }
   const uint64_t generation = arena_.generation() + 1;
   if (entry->bound == generation) return absl::OkStatus();
   GRADUS_RETURN_IF_ERROR(plan->Bind(arena_.base(), &state_));
@@ -78,21 +88,33 @@ absl::Status Session::Feed(Plan* plan, absl::string_view name, const Tensor& val
     return absl::InvalidArgumentError(
         absl::StrCat("input '", name, "' is ", type.ToString(), "; the value is ", value.type().ToString()));
   }
+  owner_ = plan;
   std::memcpy(address, value.data(), value.bytes());
   return absl::OkStatus();
 }
 
+absl::Status Session::CheckOwnsArena(const Plan* plan) const {
+  if (owner_ == plan) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "this plan has no values: it was not fed or run yet, or another plan of the session came between");
+}
+
 absl::Status Session::Run(Plan* plan, Stage stage) {
   GRADUS_RETURN_IF_ERROR(Prepare(plan));
+  if (stage == Stage::kCompute && plan->feeds().empty()) owner_ = plan;
+  GRADUS_RETURN_IF_ERROR(CheckOwnsArena(plan));
   return plan->Run(stage);
 }
 
 absl::Status Session::RunCheckingNumerics(Plan* plan) {
   GRADUS_RETURN_IF_ERROR(Prepare(plan));
+  if (plan->feeds().empty()) owner_ = plan;
+  GRADUS_RETURN_IF_ERROR(CheckOwnsArena(plan));
   return plan->RunCheckingNumerics();
 }
 
 absl::StatusOr<Tensor> Session::Fetch(Plan* plan, absl::string_view name) {
+  GRADUS_RETURN_IF_ERROR(CheckOwnsArena(plan));
   TensorType type;
   const void* address = plan->FetchAddress(name, &type);
   if (address == nullptr) return absl::NotFoundError(absl::StrCat("the plan does not fetch '", name, "'"));
@@ -102,6 +124,7 @@ absl::StatusOr<Tensor> Session::Fetch(Plan* plan, absl::string_view name) {
 }
 
 absl::StatusOr<float> Session::FetchScalar(Plan* plan, absl::string_view name) {
+  GRADUS_RETURN_IF_ERROR(CheckOwnsArena(plan));
   TensorType type;
   const void* address = plan->FetchAddress(name, &type);
   if (address == nullptr) return absl::NotFoundError(absl::StrCat("the plan does not fetch '", name, "'"));

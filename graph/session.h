@@ -50,13 +50,14 @@ class Session {
   // Copies a tensor to a feed. Both types are named when they differ; a name that is no feed is answered with the nearest.
   absl::Status Feed(Plan* plan, absl::string_view name, const Tensor& value);
 
-  // Runs one stage. kCompute expects all feeds since the last kCompute of any plan of this session.
+  // Runs one stage. Plans share their memory: feeding one ends what another was fed, has computed or can fetch. kCompute
+  // expects all feeds since then, and since the last kCompute. An error where another plan came between.
   absl::Status Run(Plan* plan, Stage stage);
 
   // After non-finite results: feeds must be given again.
   absl::Status RunCheckingNumerics(Plan* plan);
 
-  // The result of the last run of this plan, before any other plan runs.
+  // The result of the last run of this plan.
   absl::StatusOr<Tensor> Fetch(Plan* plan, absl::string_view name);
   absl::StatusOr<float> FetchScalar(Plan* plan, absl::string_view name);
 
@@ -69,6 +70,8 @@ class Session {
 
  private:
   absl::Status Prepare(Plan* plan);
+  absl::Status CheckMemory(const Plan& plan) const;
+  absl::Status CheckOwnsArena(const Plan* plan) const;
 
   struct Entry {
     std::unique_ptr<Plan> plan;
@@ -81,6 +84,7 @@ class Session {
   Arena arena_;
   std::vector<Entry> plans_;
   int64_t arena_bytes_ = 0;
+  const Plan* owner_ = nullptr;  // the plan whose values are in the arena
 };
 
 }  // namespace gradus

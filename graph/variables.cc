@@ -1,5 +1,6 @@
 #include "graph/variables.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -7,9 +8,13 @@
 #include "core/onednn.h"
 #include "core/status_macros.h"
 #include "graph/initializer.h"
+#include "graph/onednn_kernel.h"
 
 namespace gradus {
 namespace {
+
+// Half of 63 bits, so that sums with other sizes do not overflow.
+constexpr int64_t kMostBytes = int64_t{1} << 62;
 
 absl::StatusOr<AlignedBytes> Allocate(const Variable& variable, int64_t bytes) {
   AlignedBytes data = AllocateAligned(bytes);
@@ -18,6 +23,32 @@ absl::StatusOr<AlignedBytes> Allocate(const Variable& variable, int64_t bytes) {
         absl::StrCat("no memory left for variable '", variable.name, "' (", bytes, " bytes)"));
   }
   return data;
+}
+
+using Copy = std::function<absl::Status()>;
+
+// A copy between two addresses, in one layout each, that allocates nothing when it runs.
+absl::StatusOr<Copy> MakeCopy(const Variable& variable, const Layout& from, void* source, const Layout& to,
+                              void* target) {
+  absl::StatusOr<dnnl::reorder::primitive_desc> desc = ReorderDesc(from, to);
+  if (absl::IsUnimplemented(desc.status()) && !from.plain() && !to.plain()) {  // by way of a plain layout
+    const Layout plain = Layout::Plain(variable.type);
+    GRADUS_ASSIGN_OR_RETURN(std::shared_ptr<uint8_t[]> middle, Allocate(variable, plain.bytes()));
+    GRADUS_ASSIGN_OR_RETURN(Copy first, MakeCopy(variable, from, source, plain, middle.get()));
+    GRADUS_ASSIGN_OR_RETURN(Copy second, MakeCopy(variable, plain, middle.get(), to, target));
+    return Copy([middle, first = std::move(first), second = std::move(second)] {
+      GRADUS_RETURN_IF_ERROR(first());
+      return second();
+    });
+  }
+  if (!desc.ok()) return desc.status();
+  const Candidate candidate = OneDnnCandidate(*desc, {{DNNL_ARG_FROM, 0}}, {{DNNL_ARG_TO, 0}});
+  GRADUS_ASSIGN_OR_RETURN(std::shared_ptr<Kernel> kernel, candidate.make());
+  GRADUS_ASSIGN_OR_RETURN(std::shared_ptr<uint8_t[]> scratch, Allocate(variable, candidate.scratch_bytes));
+  const void* const inputs[] = {source};
+  void* const outputs[] = {target};
+  kernel->Bind({inputs, outputs, scratch.get(), nullptr});
+  return Copy([kernel, scratch] { return kernel->Run(); });
 }
 
 }  // namespace
@@ -33,8 +64,8 @@ absl::StatusOr<int> VariableStore::Declare(const Variable& variable) {
   }
   const Variable& other = entries_[known->second].variable;
   if (other.type != variable.type || other.role != variable.role) {
-    return ErrorAt(variable.where, absl::StrCat("variable '", variable.name, "' is ", variable.type.ToString(),
-                                                " here but ", other.type.ToString(), " in an earlier plan"));
+    return ErrorAt(variable.where, absl::StrCat("variable '", variable.name, "' is ", Describe(variable), " here but ",
+                                                Describe(other), " in an earlier plan"));
   }
   return known->second;
 }
@@ -93,17 +124,14 @@ absl::Status VariableStore::MaterializeLocked(Entry* entry) {
   for (ReplicaEntry& replica : entry->replicas) {
     if (replica.data != nullptr) continue;
     GRADUS_ASSIGN_OR_RETURN(replica.data, Allocate(entry->variable, replica.layout.bytes()));
-    absl::Status made = TryOneDnn([&] {
-      dnnl::memory from(ToDesc(entry->layout), CpuEngine(), entry->data.get());
-      dnnl::memory to(ToDesc(replica.layout), CpuEngine(), replica.data.get());
-      dnnl::reorder reorder(from, to);
-      replica.convert = [from, to, reorder]() mutable { reorder.execute(CpuStream(), from, to); };
-    });
-    if (!made.ok()) {
-      return absl::Status(made.code(), absl::StrCat("variable '", entry->variable.name, "' from ",
-                                                    entry->layout.ToString(), " to ", replica.layout.ToString(), ": ",
-                                                    made.message()));
+    absl::StatusOr<Copy> copy =
+        MakeCopy(entry->variable, entry->layout, entry->data.get(), replica.layout, replica.data.get());
+    if (!copy.ok()) {
+      return absl::Status(copy.status().code(),
+                          absl::StrCat("variable '", entry->variable.name, "' from ", entry->layout.ToString(), " to ",
+                                       replica.layout.ToString(), ": ", copy.status().message()));
     }
+    replica.convert = *std::move(copy);
   }
   return absl::OkStatus();
 }
@@ -124,16 +152,12 @@ void* VariableStore::replica_data(int index, int replica) {
 }
 
 absl::Status VariableStore::Refresh(int index, int replica) {
-  Entry* entry;
-  ReplicaEntry* copy;
-  {
-    std::lock_guard<std::recursive_mutex> lock(mutex_);
-    entry = &entries_[index];
-    copy = &entry->replicas[replica];
-    if (copy->version == entry->version) return absl::OkStatus();
-    GRADUS_RETURN_IF_ERROR(TryOneDnn([&] { copy->convert(); }));
-    copy->version = entry->version.load();
-  }
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  Entry& entry = entries_[index];
+  ReplicaEntry& copy = entry.replicas[replica];
+  if (copy.version == entry.version) return absl::OkStatus();
+  GRADUS_RETURN_IF_ERROR(copy.convert());
+  copy.version = entry.version.load();
   return absl::OkStatus();
 }
 
@@ -180,6 +204,20 @@ int64_t VariableStore::bytes() const {
   for (const Entry& entry : entries_) {
     total += entry.layout.any() ? entry.variable.type.bytes() : entry.layout.bytes();
     for (const ReplicaEntry& replica : entry.replicas) total += replica.layout.bytes();
+    total = std::min(total, kMostBytes);
+  }
+  return total;
+}
+
+int64_t VariableStore::missing_bytes() const {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  int64_t total = 0;
+  for (const Entry& entry : entries_) {
+    if (entry.data == nullptr) total += entry.layout.any() ? entry.variable.type.bytes() : entry.layout.bytes();
+    for (const ReplicaEntry& replica : entry.replicas) {
+      if (replica.data == nullptr) total += replica.layout.bytes();
+    }
+    total = std::min(total, kMostBytes);
   }
   return total;
 }

@@ -68,15 +68,17 @@ class VariableStore {
   // Replaces the value. Both shapes are named when they differ.
   absl::Status Set(int index, const Tensor& value);
 
-  // Bytes of all storage, replicas included: what materialising everything costs.
+  // Bytes of all storage, replicas included: what materialising everything costs. At most 2^62.
   int64_t bytes() const;
+  // Of these, the bytes that have no memory yet.
+  int64_t missing_bytes() const;
 
  private:
   struct ReplicaEntry {
     Layout layout;
     AlignedBytes data;
     std::atomic<uint64_t> version{0};  // of the value that it holds; 0: none
-    std::function<void()> convert;     // from storage
+    std::function<absl::Status()> convert;  // from storage; allocates nothing
   };
   struct Entry {
     Variable variable;
