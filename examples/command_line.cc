@@ -13,6 +13,7 @@
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/reflection.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -36,12 +37,12 @@ constexpr char kSeparator = '\x1f';
 constexpr size_t kHelpColumns = 100;
 
 // GNU's OpenMP lets a thread that waits for its team spin for some 15 ms before it sleeps. Alone on the machine that
-// hardly matters; with anybody else on the same cores each wait costs a time slice (a step of LeNet took 264 ms instead of
-// 50). The library reads the setting before main, so the program starts once more with a shorter one, unless the user has
-// chosen: then this returns.
+// hardly matters; with anybody else on the same cores each wait costs a time slice (a step of LeNet took 236 ms instead
+// of 33). The library reads the setting before main, so the program starts once more with a shorter one, unless the
+// user has chosen: then this returns.
 void WaitPolitely(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
-  if (setenv("GOMP_SPINCOUNT", "2000", /*overwrite=*/0) != 0) return;
+  if (setenv("GOMP_SPINCOUNT", "10000", /*overwrite=*/0) != 0) return;
   execv("/proc/self/exe", argv);  // comes back only if it fails: then it runs as it is
 }
 
@@ -199,6 +200,27 @@ absl::Status CheckFlagRange(absl::string_view name, int64_t value, int64_t least
   if (value >= least && value <= most) return absl::OkStatus();
   return WrongFlags(absl::StrCat("--", name, " is ", value, "; it must be ", least,
                                  most == INT64_MAX ? " or more" : absl::StrCat(" to ", most)));
+}
+
+absl::StatusOr<absl::flat_hash_map<std::string, Shape>> ParseInputDims(absl::string_view name,
+                                                                       const RepeatedFlag& flag) {
+  absl::flat_hash_map<std::string, Shape> input_dims;
+  for (const std::string& value : flag.values) {
+    const std::pair<std::string, std::string> halves = absl::StrSplit(value, absl::MaxSplits('=', 1));
+    std::vector<int64_t> dims;
+    for (absl::string_view text : absl::StrSplit(halves.second, ',', absl::SkipEmpty())) {
+      int64_t dim = 0;
+      if (!absl::SimpleAtoi(text, &dim)) dim = -1;
+      dims.push_back(dim);
+    }
+    const absl::StatusOr<Shape> shape = Shape::Make(dims);
+    if (!shape.ok() || dims.empty()) {
+      return WrongFlags(absl::StrCat(
+          "--", name, "=", value, ": expected the name and the dimensions of an input, such as ", "image=3,224,224"));
+    }
+    input_dims[halves.first] = *shape;
+  }
+  return input_dims;
 }
 
 std::string UserPath(absl::string_view path) { return path.empty() ? "" : ResolvePath(path); }

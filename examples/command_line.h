@@ -19,11 +19,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "core/shape.h"
 
 namespace gradus {
 
@@ -52,6 +54,10 @@ absl::Status RefuseArguments(absl::Span<const std::string> arguments);
 
 // WrongFlags unless least <= value <= most: "--batch is 0; it must be 1 or more".
 absl::Status CheckFlagRange(absl::string_view name, int64_t value, int64_t least, int64_t most = INT64_MAX);
+
+// The dimensions that a flag gives to inputs, "image=3,224,224" in each of its values. WrongFlags for anything else.
+absl::StatusOr<absl::flat_hash_map<std::string, Shape>> ParseInputDims(absl::string_view name,
+                                                                       const RepeatedFlag& flag);
 
 // A user's path (core/file.h: ResolvePath); an empty one stays empty.
 std::string UserPath(absl::string_view path);

@@ -74,7 +74,8 @@ absl::StatusOr<std::unique_ptr<Loader>> OpenData(const TrainedModel& trained) {
   options.seed = training.seed();
   options.remainder = Remainder::kPad;
   options.threads = training.loader_threads();
-  const DatasetContext context{UserPath(absl::GetFlag(FLAGS_data_dir))};
+  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
+  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir)};
   absl::StatusOr<ExampleSource> source = OpenStream(trained.evaluation, context, TransformMode::kEvaluate);
   absl::Status status = source.status();
   if (source.ok()) {
@@ -147,12 +148,14 @@ absl::StatusOr<int> Evaluate(const std::vector<std::string>& arguments) {
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader, OpenData(trained));
   GRADUS_ASSIGN_OR_RETURN(DataBinding binding, DataBinding::Make(trained.file, trained.data_field, loader->columns()));
-  GRADUS_ASSIGN_OR_RETURN(const std::shared_ptr<VariableStore> variables, DeclareVariables(trained));
+  GRADUS_ASSIGN_OR_RETURN(const std::shared_ptr<VariableStore> variables,
+                          DeclareVariables(trained, binding.input_dims()));
   SessionOptions options;
   options.threads = absl::GetFlag(FLAGS_threads);
   Session session(variables, std::move(options));
-  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Evaluator> evaluator,
-                          Evaluator::Create(trained.file.model.model, &session, loader->options().batch_size));
+  GRADUS_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Evaluator> evaluator,
+      Evaluator::Create(trained.file.model.model, &session, loader->options().batch_size, binding.input_dims()));
   if (!evaluator->HasResults()) {
     return absl::FailedPreconditionError(
         absl::StrCat("model '", trained.file.model.written.name(), "' has no loss or metric to evaluate"));

@@ -17,7 +17,7 @@ namespace gradus {
 namespace {
 
 // Pixels.
-constexpr int64_t kSmallestTile = 72;  // images are enlarged to at least this width
+constexpr int64_t kSmallestTile = 72;  // images are enlarged until their longer side has this
 constexpr int64_t kGap = 8;            // between tiles and around them
 constexpr int64_t kCaptionGap = 4;     // between a tile and its caption
 constexpr int64_t kMostSide = 1 << 14;
@@ -25,7 +25,7 @@ constexpr int64_t kMostSide = 1 << 14;
 struct Color {
   uint8_t rgb[3];
 };
-constexpr Color kBackground = {{30, 32, 38}};
+constexpr Color kBackground = {{42, 50, 66}};
 constexpr Color kText = {{222, 226, 232}};
 
 // Where everything goes.
@@ -42,11 +42,29 @@ int64_t CaptionWidth(size_t letters, int64_t letter_size) {
   return letters == 0 ? 0 : (static_cast<int64_t>(letters) * kGlyphAdvance - 1) * letter_size;
 }
 
+// For a picture a little wider than high: of the numbers of columns near that, the one with the fullest last row.
+// `ratio` is a tile's height to its width.
+int64_t ChooseColumns(int64_t count, double ratio) {
+  const double ideal = 1.15 * std::sqrt(static_cast<double>(count) * ratio);
+  const int64_t least = std::clamp<int64_t>(std::llround(0.8 * ideal), 1, count);
+  const int64_t most = std::clamp<int64_t>(std::llround(1.25 * ideal), least, count);
+  auto cost = [&](int64_t columns) {
+    const double empty = static_cast<double>((columns - count % columns) % columns);
+    return empty + std::abs(static_cast<double>(columns) - ideal);
+  };
+  int64_t best = least;
+  for (int64_t columns = least; columns <= most; ++columns) {
+    if (cost(columns) < cost(best)) best = columns;
+  }
+  return best;
+}
+
 GridLayout MakeLayout(const CaptionedImages& captioned) {
   const Shape& shape = captioned.images[0].shape();
   const int64_t count = static_cast<int64_t>(captioned.images.size());
   GridLayout layout{};
-  layout.enlarge = std::max<int64_t>(1, (kSmallestTile + shape[2] - 1) / shape[2]);
+  const int64_t side = std::max(shape[1], shape[2]);
+  layout.enlarge = std::max<int64_t>(1, (kSmallestTile + side - 1) / side);
   layout.tile_height = shape[1] * layout.enlarge;
   layout.tile_width = shape[2] * layout.enlarge;
   size_t longest = 0;
@@ -55,9 +73,7 @@ GridLayout MakeLayout(const CaptionedImages& captioned) {
   const int64_t caption = longest > 0 ? kCaptionGap + kGlyphHeight * layout.letter_size : 0;
   layout.step_x = layout.tile_width + kGap;
   layout.step_y = layout.tile_height + caption + kGap;
-  const double ratio = static_cast<double>(layout.step_y) / static_cast<double>(layout.step_x);
-  const int64_t columns = std::llround(std::sqrt(static_cast<double>(count) * ratio));
-  layout.columns = std::clamp<int64_t>(columns, 1, count);
+  layout.columns = ChooseColumns(count, static_cast<double>(layout.step_y) / static_cast<double>(layout.step_x));
   layout.rows = (count + layout.columns - 1) / layout.columns;
   layout.width = layout.columns * layout.step_x + kGap;
   layout.height = layout.rows * layout.step_y + kGap;

@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "core/source_map.h"
 #include "core/status_macros.h"
 #include "graph/lower.h"
 #include "graph/op.h"
@@ -18,11 +17,12 @@
 namespace gradus {
 namespace {
 
-absl::StatusOr<Network> LowerFor(const ExpandedModel& model, Mode mode, int64_t batch) {
-  LowerOptions options;
-  options.mode = mode;
-  options.batch = batch;
-  return Lower(model, options);
+absl::StatusOr<Network> LowerFor(const ExpandedModel& model, Mode mode, int64_t batch, const SummaryOptions& options) {
+  LowerOptions lower;
+  lower.mode = mode;
+  lower.batch = batch;
+  lower.input_dims = options.input_dims;
+  return Lower(model, lower);
 }
 
 // The parameter that a node reads: its elements, else 0.
@@ -66,11 +66,11 @@ absl::StatusOr<MemoryNeed> PlannedMemory(Program program) {
 
 }  // namespace
 
-absl::StatusOr<ModelSummary> SummarizeModel(const ExpandedModel& model, int64_t batch) {
-  GRADUS_ASSIGN_OR_RETURN(const Network network, LowerFor(model, Mode::kTrain, batch));
+absl::StatusOr<ModelSummary> SummarizeModel(const ExpandedModel& model, const SummaryOptions& options) {
+  GRADUS_ASSIGN_OR_RETURN(const Network network, LowerFor(model, Mode::kTrain, options.batch, options));
   // The same nodes for one example.
-  GRADUS_ASSIGN_OR_RETURN(const Network one, LowerFor(model, Mode::kTrain, 1));
-  GRADUS_ASSIGN_OR_RETURN(const Network inference, LowerFor(model, Mode::kInfer, 1));
+  GRADUS_ASSIGN_OR_RETURN(const Network one, LowerFor(model, Mode::kTrain, 1, options));
+  GRADUS_ASSIGN_OR_RETURN(const Network inference, LowerFor(model, Mode::kInfer, 1, options));
   const std::vector<bool> all(one.graph.size(), true);
   ModelSummary summary;
   for (size_t i = 0; i < network.layers.size(); ++i) {
@@ -86,17 +86,19 @@ absl::StatusOr<ModelSummary> SummarizeModel(const ExpandedModel& model, int64_t 
   return summary;
 }
 
-absl::StatusOr<MemoryNeed> TrainingMemory(const LoadedModel& model, int64_t batch) {
+absl::StatusOr<MemoryNeed> TrainingMemory(const LoadedModel& model, const SummaryOptions& options) {
   Training training;
-  training.set_batch_size(batch);
+  training.set_batch_size(options.batch);
   training.mutable_optimizer()->mutable_sgd()->set_momentum(0.9);
+  LearnerOptions learner;
+  learner.input_dims = options.input_dims;
   std::vector<LossScale> losses;
-  GRADUS_ASSIGN_OR_RETURN(Program program, BuildTrainingProgram(model, training, {}, &losses));
+  GRADUS_ASSIGN_OR_RETURN(Program program, BuildTrainingProgram(model, training, learner, &losses));
   return PlannedMemory(std::move(program));
 }
 
-absl::StatusOr<MemoryNeed> InferenceMemory(const LoadedModel& model, int64_t batch) {
-  GRADUS_ASSIGN_OR_RETURN(Network network, LowerFor(model.model, Mode::kInfer, batch));
+absl::StatusOr<MemoryNeed> InferenceMemory(const LoadedModel& model, const SummaryOptions& options) {
+  GRADUS_ASSIGN_OR_RETURN(Network network, LowerFor(model.model, Mode::kInfer, options.batch, options));
   return PlannedMemory(BuildForward(std::move(network)));
 }
 

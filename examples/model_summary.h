@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "core/shape.h"
 #include "graph/load_model.h"
@@ -38,13 +39,19 @@ struct ModelSummary {
   int64_t output_bytes = 0;          // of all layers
 };
 
-absl::StatusOr<ModelSummary> SummarizeModel(const ExpandedModel& model, int64_t batch);
+// What a model is looked at for.
+struct SummaryOptions {
+  int64_t batch = 1;
+  absl::flat_hash_map<std::string, Shape> input_dims;  // one example's, of inputs that have free (-1) dimensions
+};
+
+absl::StatusOr<ModelSummary> SummarizeModel(const ExpandedModel& model, const SummaryOptions& options);
 
 // What the plan of a training step needs, with SGD and momentum.
-absl::StatusOr<MemoryNeed> TrainingMemory(const LoadedModel& model, int64_t batch);
+absl::StatusOr<MemoryNeed> TrainingMemory(const LoadedModel& model, const SummaryOptions& options);
 
 // What the plan of inference needs.
-absl::StatusOr<MemoryNeed> InferenceMemory(const LoadedModel& model, int64_t batch);
+absl::StatusOr<MemoryNeed> InferenceMemory(const LoadedModel& model, const SummaryOptions& options);
 
 }  // namespace gradus
 

@@ -60,7 +60,7 @@ struct ImageInput {
   TensorType type;     // of one example
 };
 
-// The model's only f32[C, H, W] input.
+// The model's only f32[C, H, W] input without free dimensions.
 absl::StatusOr<ImageInput> FindImageInput(const TrainingFile& file) {
   std::vector<ImageInput> found;
   for (const Input& input : file.model.model.model().input()) {
@@ -70,8 +70,9 @@ absl::StatusOr<ImageInput> FindImageInput(const TrainingFile& file) {
     found.push_back({input.name(), input.name(), {DType::kFloat32, *std::move(shape)}});
   }
   if (found.size() != 1) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the model has ", found.size(), " inputs that take images, f32[1, H, W] or f32[3, H, W]; predict needs one"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the model has ", found.size(),
+                     " inputs that take images of a fixed size, f32[1, H, W] or f32[3, H, W]; predict needs one"));
   }
   for (const Feed& feed : file.training.feed()) {
     if (feed.input() == found[0].name) found[0].column = feed.column();

@@ -50,7 +50,8 @@ namespace {
 // Examples one by one, in the order and with the augmentation of training.
 absl::StatusOr<std::unique_ptr<Loader>> OpenTrainingData(const TrainingFile& file) {
   const Training& training = file.training;
-  const DatasetContext context{UserPath(absl::GetFlag(FLAGS_data_dir))};
+  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
+  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir)};
   LoaderOptions options;
   options.shuffle = training.train_data().has_shuffle() ? training.train_data().shuffle() : true;
   options.seed = training.seed();

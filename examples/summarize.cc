@@ -22,6 +22,7 @@ constexpr char kUsage[] = R"(Says what a model costs before it runs: layers, par
 
   summarize --model=examples/mnist/lenet.textproto
   summarize --model=resnet50.textproto --batch=32
+  summarize --model=fully_convolutional.textproto --dims=image=3,480,640
   summarize --model=resnet50.textproto --batch=32 --json | jq .training_bytes
 
 For each layer its output at this batch, its parameters (what is trained; running statistics do not count) and its
@@ -41,6 +42,8 @@ Exit code: 0, 1 after an error, 2 for wrong flags.)";
 
 ABSL_FLAG(std::string, model, "", "model file (gradus.Model as text)");
 ABSL_FLAG(int64_t, batch, 64, "examples at a time: decides shapes and memory");
+ABSL_FLAG(gradus::RepeatedFlag, dims, {},
+          "input=d1,d2,...: one example's shape of an input with free dimensions; repeatable");
 ABSL_FLAG(bool, json, false, "one JSON object instead of a table");
 
 namespace gradus {
@@ -123,15 +126,17 @@ void PrintTable(const LoadedModel& model, const ModelSummary& summary, const Mem
 absl::StatusOr<int> Summarize(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(RequireFlags({"model"}));
-  const int64_t batch = absl::GetFlag(FLAGS_batch);
-  GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch", batch, 1));
+  SummaryOptions options;
+  options.batch = absl::GetFlag(FLAGS_batch);
+  GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch", options.batch, 1));
+  GRADUS_ASSIGN_OR_RETURN(options.input_dims, ParseInputDims("dims", absl::GetFlag(FLAGS_dims)));
   GRADUS_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(UserPath(absl::GetFlag(FLAGS_model))));
-  GRADUS_ASSIGN_OR_RETURN(const ModelSummary summary, SummarizeModel(model.model, batch));
+  GRADUS_ASSIGN_OR_RETURN(const ModelSummary summary, SummarizeModel(model.model, options));
   Memory memory;
   if (summary.has_loss) {
-    GRADUS_ASSIGN_OR_RETURN(memory.training, TrainingMemory(model, batch));
+    GRADUS_ASSIGN_OR_RETURN(memory.training, TrainingMemory(model, options));
   }
-  GRADUS_ASSIGN_OR_RETURN(memory.inference, InferenceMemory(model, batch));
+  GRADUS_ASSIGN_OR_RETURN(memory.inference, InferenceMemory(model, options));
   absl::GetFlag(FLAGS_json) ? PrintJson(model, summary, memory) : PrintTable(model, summary, memory);
   return 0;
 }

@@ -48,12 +48,14 @@ absl::StatusOr<TrainedModel> OpenTrainedModel(absl::string_view checkpoint, absl
                       {state.class_name().begin(), state.class_name().end()}};
 }
 
-absl::StatusOr<std::shared_ptr<VariableStore>> DeclareVariables(const TrainedModel& trained) {
+absl::StatusOr<std::shared_ptr<VariableStore>> DeclareVariables(const TrainedModel& trained,
+                                                                const InputDims& input_dims) {
   auto variables = std::make_shared<VariableStore>(trained.file.training.seed());
   for (Mode mode : {Mode::kTrain, Mode::kEvaluate}) {
     LowerOptions options;
     options.mode = mode;
     options.batch = trained.file.training.batch_size();
+    options.input_dims = input_dims;
     GRADUS_ASSIGN_OR_RETURN(const Network network, Lower(trained.file.model.model, options));
     for (const Variable& variable : network.graph.variables()) {
       if (trained.checkpoint.model().Find(variable.name) == nullptr) continue;

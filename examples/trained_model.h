@@ -12,14 +12,18 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/shape.h"
 #include "graph/variables.h"
 #include "proto/data.pb.h"
 #include "train/checkpoint.h"
 #include "train/training_file.h"
 
 namespace gradus {
+
+using InputDims = absl::flat_hash_map<std::string, Shape>;
 
 struct TrainedModel {
   Checkpoint checkpoint;
@@ -34,8 +38,10 @@ struct TrainedModel {
 absl::StatusOr<TrainedModel> OpenTrainedModel(absl::string_view checkpoint, absl::string_view run_dir);
 
 // A store that knows the variables of the checkpoint as the model declares them, also those that only training needs,
-// so that RestoreVariables finds neither too few nor too many.
-absl::StatusOr<std::shared_ptr<VariableStore>> DeclareVariables(const TrainedModel& trained);
+// so that RestoreVariables finds neither too few nor too many. `input_dims`: one example's dimensions of inputs that
+// have free ones.
+absl::StatusOr<std::shared_ptr<VariableStore>> DeclareVariables(const TrainedModel& trained,
+                                                                const InputDims& input_dims = {});
 
 }  // namespace gradus
 

@@ -1,0 +1,131 @@
+// What `summarize` prints and refuses.
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/examples/run_program.h"
+#include "tests/testlib/scratch_folder.h"
+
+namespace gradus {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kLeNet[] = "--model=examples/mnist/lenet.textproto";
+
+TEST(SummarizeTest, LeNetHasTheFieldsFigures) {
+  const ProgramEnd end = RunExample("summarize", {kLeNet, "--batch=64", "--json"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  const auto json = nlohmann::json::parse(LastLine(end.out));
+  EXPECT_EQ(json["name"], "lenet");
+  EXPECT_EQ(json["parameters"], 431080);
+  EXPECT_EQ(json["macs"], 2293000);
+  EXPECT_EQ(json["inference_parameters"], 431080);
+  EXPECT_EQ(json["inference_macs"], 2293000);
+  ASSERT_EQ(json["layers"].size(), 6u);
+  EXPECT_EQ(json["layers"][0].dump(),
+            R"({"kind":"conv","macs":288000,"name":"conv1","output":[64,20,24,24],"parameters":520})");
+  EXPECT_EQ(json["layers"][1].dump(),
+            R"({"kind":"pool","macs":0,"name":"pool1","output":[64,20,12,12],"parameters":0})");
+  // Variables alone: parameters and momentum; parameters.
+  EXPECT_GT(json["training_bytes"], 2 * 4 * 431080);
+  EXPECT_GT(json["inference_bytes"], 4 * 431080);
+  EXPECT_GT(json["training_bytes"], json["inference_bytes"]);
+}
+
+TEST(SummarizeTest, TheTableHasLayersTotalsAndMemory) {
+  const ProgramEnd end = RunExample("summarize", {kLeNet, "--batch=1"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("lenet (examples/mnist/lenet.textproto), batch 1\n"));
+  EXPECT_THAT(end.out, HasSubstr("\nconv2   conv   f32[1, 50, 8, 8]        25,050  1,600,000      12.8 kB\n"));
+  EXPECT_THAT(end.out, HasSubstr("\ntotal                                 431,080  2,293,000      75.6 kB\n"));
+  EXPECT_THAT(end.out, HasSubstr("\ntraining memory   "));
+  EXPECT_THAT(end.out, HasSubstr("\ninference memory  "));
+}
+
+// 100 GB of activations: planned, never allocated.
+TEST(SummarizeTest, ModelsLargerThanTheMachineAreSummarised) {
+  const ProgramEnd end = RunExample("summarize", {kLeNet, "--batch=1000000", "--json"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_GT(nlohmann::json::parse(end.out)["training_bytes"], int64_t{50} * 1000 * 1000 * 1000);
+}
+
+TEST(SummarizeTest, WithoutALossThereIsNoTraining) {
+  const std::string model = ScratchFolder() + "/model.textproto";
+  PutFile(model, "name: 'm' input { name: 'x' dims: 4 } layer { name: 'a' dense { units: 3 bias: false } }");
+  ProgramEnd end = RunExample("summarize", {"--model=" + model, "--json"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  const auto json = nlohmann::json::parse(end.out);
+  EXPECT_TRUE(json["training_bytes"].is_null());
+  EXPECT_EQ(json["macs"], 12);
+  end = RunExample("summarize", {"--model=" + model});
+  EXPECT_THAT(end.out, HasSubstr("training memory   none: the model has no loss\n"));
+}
+
+TEST(SummarizeTest, FreeDimensionsAreGivenByAFlag) {
+  const std::string model = ScratchFolder() + "/model.textproto";
+  PutFile(model, "input { name: 'x' dims: [2, -1, -1] } layer { name: 'a' conv { filters: 3 kernel: 3 } }");
+  ProgramEnd end = RunExample("summarize", {"--model=" + model});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_THAT(end.err, HasSubstr("input 'x' has a free dimension (-1), which has to be given"));
+  end = RunExample("summarize", {"--model=" + model, "--dims=x=2,10,12", "--batch=5", "--json"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_EQ(nlohmann::json::parse(end.out)["layers"][0]["output"].dump(), "[5,3,8,10]");
+  end = RunExample("summarize", {"--model=" + model, "--dims=2,10,12"});
+  EXPECT_EQ(end.exit_code, 2);
+}
+
+TEST(SummarizeTest, TellsWhatOnlyTrainingNeeds) {
+  const std::string model = ScratchFolder() + "/model.textproto";
+  PutFile(model, R"(
+      name: "heads"
+      input { name: "x" dims: 4 }
+      input { name: "label" dtype: INT32 }
+      layer { name: "a" dense { units: 3 } }
+      layer { name: "head" only: TRAIN dense { units: 2 } }
+      loss { name: "main" input: "a" target: "label" softmax_cross_entropy {} }
+      loss { name: "auxiliary" input: "head" target: "label" only: TRAIN softmax_cross_entropy {} }
+      output: "a")");
+  ProgramEnd end = RunExample("summarize", {"--model=" + model, "--json"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  const auto json = nlohmann::json::parse(end.out);
+  EXPECT_EQ(json["parameters"], 4 * 3 + 3 + 3 * 2 + 2);
+  EXPECT_EQ(json["inference_parameters"], 4 * 3 + 3);
+  EXPECT_EQ(json["macs"], 4 * 3 + 3 * 2);
+  EXPECT_EQ(json["inference_macs"], 4 * 3);
+  end = RunExample("summarize", {"--model=" + model});
+  EXPECT_THAT(end.out, HasSubstr("in inference      15 parameters, 12 MACs\n"));
+}
+
+TEST(SummarizeTest, MistakesInTheModelAreListed) {
+  const std::string model = ScratchFolder() + "/model.textproto";
+  PutFile(model, "input { name: 'x' dims: 4 }\nlayer { name: 'a' dense { unit: 3 } }\nlayr {}\n");
+  const ProgramEnd end = RunExample("summarize", {"--model=" + model});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_EQ(end.err, "summarize: " + model + ":2:27: message 'Dense' has no field 'unit'; did you mean 'units'?\n" +
+                         "summarize: " + model + ":3:1: message 'Model' has no field 'layr'; did you mean 'layer'?\n");
+  EXPECT_EQ(end.out, "");
+}
+
+TEST(SummarizeTest, MissingFilesAndWrongFlags) {
+  ProgramEnd end = RunExample("summarize", {"--model=/nowhere/model.textproto"});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_EQ(end.err, "summarize: cannot open '/nowhere/model.textproto': No such file or directory\n");
+  end = RunExample("summarize", {});
+  EXPECT_EQ(end.exit_code, 2);
+  EXPECT_EQ(end.err, "summarize: --model is missing\nsummarize: see --help\n");
+  end = RunExample("summarize", {kLeNet, "--batch=0"});
+  EXPECT_EQ(end.exit_code, 2);
+  EXPECT_EQ(end.err, "summarize: --batch is 0; it must be 1 or more\nsummarize: see --help\n");
+}
+
+// 2^61 examples: refused where the shape is made.
+TEST(SummarizeTest, SizesThatOverflowAreErrors) {
+  const ProgramEnd end = RunExample("summarize", {kLeNet, "--batch=2305843009213693952"});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_THAT(end.err, HasSubstr("input 'image': shape [2305843009213693952, 1, 28, 28] has 2^56 elements or more"));
+}
+
+}  // namespace
+}  // namespace gradus
