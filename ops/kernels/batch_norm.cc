@@ -1,6 +1,6 @@
 // Any layout that convolutions give, without a change: two passes over memory forward (sums, then the normalisation)
-// and two backward. Each block's rows are cut into parts; sums of parts are kept apart and added up in order, so the
-// result is the same for any number of threads.
+// and two backward, over as many blocks of channels at a time as fit into caches. Each block's rows are cut into parts;
+// sums of parts are kept apart and added up in order, so the result is the same for any number of threads.
 #include "ops/batch_norm.h"
 
 #include <algorithm>
@@ -10,67 +10,23 @@
 #include <utility>
 #include <vector>
 
-#include "core/parallel.h"
 #include "graph/kernel.h"
 #include "graph/onednn_kernel.h"
 #include "ops/kernels/batch_norm_loops.h"
+#include "ops/kernels/batch_norm_rows.h"
 #include "ops/kernels/channel_layout.h"
 
 namespace gradus {
 namespace {
 
-constexpr int64_t kPartElements = 1 << 14;  // worth a task of its own
-constexpr int64_t kMostParts = 64;          // of a block
-constexpr int64_t kShortPeriod = 128;       // fewer lanes are repeated to at least as many
-constexpr int64_t kStackPeriod = 2 * kShortPeriod;
-
-// A tensor as blocks of `rows` of `lanes` neighbours each. Rows run through all images; `run` of them are neighbours.
-struct Rows {
-  explicit Rows(const ChannelSizes& sizes)
-      : blocks(sizes.blocks),
-        rows(sizes.batch * sizes.positions),
-        run(sizes.blocks == 1 ? rows : sizes.positions),
-        lanes(sizes.lanes),
-        channels(sizes.channels),
-        period(lanes >= kShortPeriod ? lanes : (kShortPeriod + lanes - 1) / lanes * lanes),
-        parts(std::clamp<int64_t>(rows * lanes / kPartElements, 1, kMostParts)) {}
-
-  int64_t stored_channels() const { return blocks * lanes; }
-
-  // Calls body(block, part), in parallel.
-  template <typename Body>
-  void ForEachPart(const Body& body) const {
-    const int64_t elements = std::max<int64_t>(1, rows * lanes / parts);
-    ParallelFor(parts * blocks, std::max<int64_t>(1, kPartElements / elements), [&](int64_t begin, int64_t end) {
-      for (int64_t task = begin; task < end; ++task) body(task % blocks, task / blocks);
-    });
-  }
-
-  // Calls body(offset, elements) for the runs of neighbours of a part.
-  template <typename Body>
-  void ForEachRun(int64_t block, int64_t part, const Body& body) const {
-    const int64_t end = rows * (part + 1) / parts;
-    for (int64_t row = rows * part / parts; row < end;) {
-      const int64_t image = row / run, first = row % run;
-      const int64_t count = std::min(end - row, run - first);
-      body(((image * blocks + block) * run + first) * lanes, count * lanes);
-      row += count;
-    }
-  }
-
-  int64_t blocks, rows, run, lanes, channels;
-  int64_t period;
-  int64_t parts;
-};
-
 // Two sums for each part and stored channel, then tables of stored channels for the second pass.
 class Scratch {
  public:
-  static int64_t Bytes(const Rows& rows) {
+  static int64_t Bytes(const ChannelRows& rows) {
     return rows.stored_channels() *
            (rows.parts * 2 * static_cast<int64_t>(sizeof(double)) + kMostTables * static_cast<int64_t>(sizeof(float)));
   }
-  Scratch(const Rows& rows, void* memory) : rows_(rows), sums_(static_cast<double*>(memory)) {}
+  Scratch(const ChannelRows& rows, void* memory) : rows_(rows), sums_(static_cast<double*>(memory)) {}
 
   double* sum(int64_t part, int which) const { return sums_ + (2 * part + which) * rows_.stored_channels(); }
   float* table(int which) const {
@@ -85,14 +41,14 @@ class Scratch {
   static constexpr int kMostTables = 4;
 
  private:
-  const Rows& rows_;
+  const ChannelRows& rows_;
   double* sums_;
 };
 
 // Fills both sums of every part: add(offset, elements, period, sum 0, sum 1) adds those of one run.
 template <typename Add>
-void SumParts(const Rows& rows, const Scratch& scratch, const Add& add) {
-  rows.ForEachPart([&](int64_t block, int64_t part) {
+void SumParts(const ChannelRows& rows, const BlockRange& range, const Scratch& scratch, const Add& add) {
+  rows.ForEachPart(range, [&](int64_t block, int64_t part) {
     double* const sums[2] = {scratch.sum(part, 0) + block * rows.lanes, scratch.sum(part, 1) + block * rows.lanes};
     for (double* sum : sums) std::fill_n(sum, rows.lanes, 0.0);
     const bool direct = rows.period == rows.lanes;
@@ -104,7 +60,9 @@ void SumParts(const Rows& rows, const Scratch& scratch, const Add& add) {
     rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) { add(offset, n, rows.period, target[0], target[1]); });
     if (direct) return;
     for (int which = 0; which < 2; ++which) {
-      for (int64_t i = 0; i < rows.period; ++i) sums[which][i % rows.lanes] += repeated[which][i];
+      for (int64_t first = 0; first < rows.period; first += rows.lanes) {
+        for (int64_t lane = 0; lane < rows.lanes; ++lane) sums[which][lane] += repeated[which][first + lane];
+      }
     }
   });
 }
@@ -113,7 +71,7 @@ void SumParts(const Rows& rows, const Scratch& scratch, const Add& add) {
 template <int kTables>
 class BlockTables {
  public:
-  BlockTables(const Rows& rows, const Scratch& scratch, int64_t block) {
+  BlockTables(const ChannelRows& rows, const Scratch& scratch, int64_t block) {
     for (int t = 0; t < kTables; ++t) {
       const float* entries = scratch.table(t) + block * rows.lanes;
       tables_[t] = entries;
@@ -130,15 +88,16 @@ class BlockTables {
 };
 
 // Padding has zeros in every table, which make zeros of zeros.
-void ClearPadding(const Rows& rows, const Scratch& scratch) {
+void ClearPadding(const ChannelRows& rows, const Scratch& scratch) {
   for (int t = 0; t < Scratch::kMostTables; ++t) {
     std::fill(scratch.table(t) + rows.channels, scratch.table(t) + rows.stored_channels(), 0.0f);
   }
 }
 
 // y of the tables mean, factor, shift.
-void NormaliseAll(const Rows& rows, const Scratch& scratch, const float* x, float* y) {
-  rows.ForEachPart([&](int64_t block, int64_t part) {
+void NormaliseParts(const ChannelRows& rows, const BlockRange& range, const Scratch& scratch, const float* x,
+                    float* y) {
+  rows.ForEachPart(range, [&](int64_t block, int64_t part) {
     const BlockTables<3> tables(rows, scratch, block);
     rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) {
       Normalise(x + offset, n, rows.period, {tables[0], tables[1], tables[2]}, y + offset);
@@ -162,58 +121,63 @@ void SetTables(const Scratch& scratch, int64_t c, std::initializer_list<double> 
   for (double value : values) scratch.table(t++)[c] = static_cast<float>(value);
 }
 
-void Forward(const Rows& rows, double epsilon, const Vectors& vectors, const Buffers& b) {
+void Forward(const ChannelRows& rows, double epsilon, const Vectors& vectors, const Buffers& b) {
   const Scratch scratch(rows, b.scratch);
-  const float* x = b.in<float>(0);
-  SumParts(rows, scratch, [&](int64_t offset, int64_t n, int64_t period, double* sum, double* square) {
-    AddSquares(x + offset, n, period, sum, square);
-  });
-  const double m = static_cast<double>(rows.rows);
-  for (int64_t c = 0; c < rows.channels; ++c) {
-    const double mean = scratch.Total(c, 0) / m, difference = scratch.Total(c, 1) / m - mean * mean;
-    const double variance = difference < 0 ? 0 : difference;  // not a number stays so
-    b.out<float>(1)[c] = static_cast<float>(mean);
-    b.out<float>(2)[c] = static_cast<float>(variance);
-    SetTables(scratch, c, {mean, vectors.Scale(b, c) / std::sqrt(variance + epsilon), vectors.Shift(b, c)});
-  }
   ClearPadding(rows, scratch);
-  NormaliseAll(rows, scratch, x, b.out<float>(0));
+  const float* x = b.in<float>(0);
+  const double m = static_cast<double>(rows.rows);
+  rows.ForEachRange(1, [&](const BlockRange& range) {
+    SumParts(rows, range, scratch, [&](int64_t offset, int64_t n, int64_t period, double* sum, double* square) {
+      AddSquares(x + offset, n, period, sum, square);
+    });
+    rows.ForEachChannel(range, [&](int64_t c) {
+      const double mean = scratch.Total(c, 0) / m, difference = scratch.Total(c, 1) / m - mean * mean;
+      const double variance = difference < 0 ? 0 : difference;  // not a number stays so
+      b.out<float>(1)[c] = static_cast<float>(mean);
+      b.out<float>(2)[c] = static_cast<float>(variance);
+      SetTables(scratch, c, {mean, vectors.Scale(b, c) / std::sqrt(variance + epsilon), vectors.Shift(b, c)});
+    });
+    NormaliseParts(rows, range, scratch, x, b.out<float>(0));
+  });
 }
 
-void Inference(const Rows& rows, double epsilon, const Vectors& vectors, const Buffers& b) {
+void Inference(const ChannelRows& rows, double epsilon, const Vectors& vectors, const Buffers& b) {
   const Scratch scratch(rows, b.scratch);
-  for (int64_t c = 0; c < rows.channels; ++c) {
+  ClearPadding(rows, scratch);
+  const BlockRange all = {0, rows.blocks};
+  rows.ForEachChannel(all, [&](int64_t c) {
     const double factor = vectors.Scale(b, c) / std::sqrt(b.in<float>(2)[c] + epsilon);
     SetTables(scratch, c, {b.in<float>(1)[c], factor, vectors.Shift(b, c)});
-  }
-  ClearPadding(rows, scratch);
-  NormaliseAll(rows, scratch, b.in<float>(0), b.out<float>(0));
+  });
+  NormaliseParts(rows, all, scratch, b.in<float>(0), b.out<float>(0));
 }
 
 // With s = sum(dy), t = sum(dy (x - mean)), r = 1 / sqrt(variance + epsilon):
 //   dx = scale r (dy - s / m - (x - mean) r^2 t / m),   dscale = r t,   dshift = s
-void Backward(const Rows& rows, const BatchNormAttrs& attrs, const Vectors& vectors, const Buffers& b) {
+void Backward(const ChannelRows& rows, const BatchNormAttrs& attrs, const Vectors& vectors, const Buffers& b) {
   const Scratch scratch(rows, b.scratch);
-  const float *x = b.in<float>(0), *dy = b.in<float>(1);
-  SumParts(rows, scratch, [&](int64_t offset, int64_t n, int64_t period, double* sum, double* product) {
-    AddProducts(dy + offset, x + offset, n, period, sum, product);
-  });
-  const double m = static_cast<double>(rows.rows);
-  for (int64_t c = 0; c < rows.channels; ++c) {
-    const double mean = b.in<float>(2)[c], r = 1 / std::sqrt(b.in<float>(3)[c] + attrs.epsilon);
-    const double s = scratch.Total(c, 0), t = scratch.Total(c, 1) - mean * s;
-    const double factor = vectors.Scale(b, c) * r;
-    if (attrs.has_scale) b.out<float>(1)[c] = static_cast<float>(r * t);
-    if (attrs.has_shift) b.out<float>(1 + attrs.has_scale)[c] = static_cast<float>(s);
-    SetTables(scratch, c, {mean, factor, factor * r * r * t / m, factor * s / m});
-  }
   ClearPadding(rows, scratch);
+  const float *x = b.in<float>(0), *dy = b.in<float>(1);
   float* dx = b.out<float>(0);
-  rows.ForEachPart([&](int64_t block, int64_t part) {
-    const BlockTables<4> tables(rows, scratch, block);
-    rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) {
-      NormaliseBackward(x + offset, dy + offset, n, rows.period, {tables[0], tables[1], tables[2], tables[3]},
-                        dx + offset);
+  const double m = static_cast<double>(rows.rows);
+  rows.ForEachRange(2, [&](const BlockRange& range) {
+    SumParts(rows, range, scratch, [&](int64_t offset, int64_t n, int64_t period, double* sum, double* product) {
+      AddProducts(dy + offset, x + offset, n, period, sum, product);
+    });
+    rows.ForEachChannel(range, [&](int64_t c) {
+      const double mean = b.in<float>(2)[c], r = 1 / std::sqrt(b.in<float>(3)[c] + attrs.epsilon);
+      const double s = scratch.Total(c, 0), t = scratch.Total(c, 1) - mean * s;
+      const double factor = vectors.Scale(b, c) * r;
+      if (attrs.has_scale) b.out<float>(1)[c] = static_cast<float>(r * t);
+      if (attrs.has_shift) b.out<float>(1 + attrs.has_scale)[c] = static_cast<float>(s);
+      SetTables(scratch, c, {mean, factor, factor * r * r * t / m, factor * s / m});
+    });
+    rows.ForEachPart(range, [&](int64_t block, int64_t part) {
+      const BlockTables<4> tables(rows, scratch, block);
+      rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) {
+        NormaliseBackward(x + offset, dy + offset, n, rows.period, {tables[0], tables[1], tables[2], tables[3]},
+                          dx + offset);
+      });
     });
   });
 }
@@ -229,7 +193,7 @@ std::vector<Candidate> LaneCandidate(const KernelContext& context, int tensors, 
   std::vector<Layout> inputs(context.node.inputs.size(), vector), outputs(context.node.outputs.size(), vector);
   std::fill_n(inputs.begin(), tensors, layout);
   outputs[0] = layout;
-  const Rows rows(ChannelSizes(type.shape, lanes));
+  const ChannelRows rows(ChannelSizes(type.shape, lanes));
   const auto function = [rows, run](const Buffers& b) {
     run(rows, b);
     return absl::OkStatus();
@@ -240,22 +204,20 @@ std::vector<Candidate> LaneCandidate(const KernelContext& context, int tensors, 
 absl::StatusOr<std::vector<Candidate>> ForwardCandidates(const KernelContext& context) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
   return LaneCandidate(context, 1,
-                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 1)](const Rows& rows, const Buffers& b) {
-                         Forward(rows, epsilon, vectors, b);
-                       });
+                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 1)](
+                           const ChannelRows& rows, const Buffers& b) { Forward(rows, epsilon, vectors, b); });
 }
 
 absl::StatusOr<std::vector<Candidate>> InferenceCandidates(const KernelContext& context) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
   return LaneCandidate(context, 1,
-                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 3)](const Rows& rows, const Buffers& b) {
-                         Inference(rows, epsilon, vectors, b);
-                       });
+                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 3)](
+                           const ChannelRows& rows, const Buffers& b) { Inference(rows, epsilon, vectors, b); });
 }
 
 absl::StatusOr<std::vector<Candidate>> BackwardCandidates(const KernelContext& context) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
-  return LaneCandidate(context, 2, [attrs, vectors = FindVectors(attrs, 4)](const Rows& rows, const Buffers& b) {
+  return LaneCandidate(context, 2, [attrs, vectors = FindVectors(attrs, 4)](const ChannelRows& rows, const Buffers& b) {
     Backward(rows, attrs, vectors, b);
   });
 }
