@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/onednn.h"
 #include "core/parallel.h"
 #include "graph/kernel.h"
 #include "graph/onednn_kernel.h"
@@ -135,7 +137,15 @@ GRADUS_MULTIVERSION void SpreadOverBox(const Box& box, const float* __restrict d
 template <typename Body>
 void ForEachWindow(const PoolGeometry& geometry, int64_t begin, int64_t end, const Body& body) {
   const int64_t row = geometry.width.out, slice = geometry.height.out * row;
-  for (int64_t i = begin; i < end; ++i) body(PoolPlace{i / slice, i % slice / row, i % row}, i);
+  PoolPlace o = {begin / slice, begin % slice / row, begin % row};
+  for (int64_t i = begin; i < end; ++i) {
+    body(o, i);
+    if (++o.width < row) continue;
+    o.width = 0;
+    if (++o.height < geometry.height.out) continue;
+    o.height = 0;
+    ++o.depth;
+  }
 }
 
 void AveragePool(const Job& job, const float* x, float* y) {
@@ -164,15 +174,63 @@ void AveragePoolBackward(const Job& job, const float* dy, float* dx) {
   });
 }
 
+using Forward = dnnl::pooling_forward;
+using Backward = dnnl::pooling_backward;
+
+// Whether oneDNN can be asked: it counts as we do, in 32 bits.
+bool SuitsOneDnn(const KernelContext& context, const AveragePoolAttrs& attrs) {
+  const bool no_ceil_rows =
+      std::all_of(attrs.ceil_rows.begin(), attrs.ceil_rows.end(), [](int64_t rows) { return rows == 0; });
+  return (no_ceil_rows || !attrs.count_padding) && CheckSizes(context).ok();
+}
+
+dnnl::algorithm Algorithm(const AveragePoolAttrs& attrs) {
+  return attrs.count_padding ? dnnl::algorithm::pooling_avg_include_padding
+                             : dnnl::algorithm::pooling_avg_exclude_padding;
+}
+
+Forward::primitive_desc ForwardDesc(const AveragePoolAttrs& attrs, const Layout& x, const Layout& y) {
+  const Window& window = attrs.window;
+  return {{dnnl::prop_kind::forward_training, Algorithm(attrs), ToDesc(x), ToDesc(y), ToDnnl(window.stride),
+           ToDnnl(window.kernel), ToDnnl(window.pad_begin), ToDnnl(window.pad_end)},
+          UserScratchpad(),
+          CpuEngine()};
+}
+
+Backward::primitive_desc BackwardDesc(const AveragePoolAttrs& attrs, const Layout& dx, const Layout& dy) {
+  const Window& window = attrs.window;
+  return {{Algorithm(attrs), ToDesc(dx), ToDesc(dy), ToDnnl(window.stride), ToDnnl(window.kernel),
+           ToDnnl(window.pad_begin), ToDnnl(window.pad_end)},
+          UserScratchpad(),
+          CpuEngine(),
+          ForwardDesc(attrs, dx, dy)};
+}
+
+// Adds oneDNN's way if it has one that is good; that it has none is no error.
+template <typename MakeDesc>
+void AddOneDnn(const MakeDesc& make_desc, OneDnnArgument input, OneDnnArgument output,
+               std::vector<Candidate>& candidates) {
+  TryOneDnn([&] {
+    const auto desc = make_desc();
+    if (!IsPlainLoops(desc)) candidates.push_back(OneDnnCandidate(desc, {input}, {output}));
+  }).IgnoreError();
+}
+
 absl::StatusOr<std::vector<Candidate>> AveragePoolCandidates(const KernelContext& context) {
   if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const auto& attrs = context.attrs<AveragePoolAttrs>();
   const TensorType &x = context.input_type(0), &y = context.output_type(0);
-  const Job job(context.attrs<AveragePoolAttrs>(), x.shape, y.shape, ChooseLanes(context, {0}));
-  return std::vector<Candidate>{FunctionCandidate("gradus:windows", {ChannelLayout(x, job.lanes)},
-                                                  {ChannelLayout(y, job.lanes)}, [job](const Buffers& buffers) {
-                                                    AveragePool(job, buffers.in<float>(0), buffers.out<float>(0));
-                                                    return absl::OkStatus();
-                                                  })};
+  const Job job(attrs, x.shape, y.shape, ChooseLanes(context, {0}));
+  const Layout from = ChannelLayout(x, job.lanes), to = ChannelLayout(y, job.lanes);
+  std::vector<Candidate> candidates;
+  if (SuitsOneDnn(context, attrs)) {
+    AddOneDnn([&] { return ForwardDesc(attrs, from, to); }, {DNNL_ARG_SRC, 0}, {DNNL_ARG_DST, 0}, candidates);
+  }
+  candidates.push_back(FunctionCandidate("gradus:windows", {from}, {to}, [job](const Buffers& buffers) {
+    AveragePool(job, buffers.in<float>(0), buffers.out<float>(0));
+    return absl::OkStatus();
+  }));
+  return candidates;
 }
 
 // dx in the layout of the forward pass's x; dy alone may not say (a map of one place is plain and channels last).
@@ -185,13 +243,20 @@ int64_t BackwardLanes(const KernelContext& context) {
 
 absl::StatusOr<std::vector<Candidate>> AveragePoolBackwardCandidates(const KernelContext& context) {
   if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
+  const AveragePoolAttrs& attrs = context.attrs<AveragePoolBackwardAttrs>().forward;
   const TensorType &dy = context.input_type(0), &dx = context.output_type(0);
-  const Job job(context.attrs<AveragePoolBackwardAttrs>().forward, dx.shape, dy.shape, BackwardLanes(context));
-  return std::vector<Candidate>{FunctionCandidate(
-      "gradus:windows", {ChannelLayout(dy, job.lanes)}, {ChannelLayout(dx, job.lanes)}, [job](const Buffers& buffers) {
-        AveragePoolBackward(job, buffers.in<float>(0), buffers.out<float>(0));
-        return absl::OkStatus();
-      })};
+  const Job job(attrs, dx.shape, dy.shape, BackwardLanes(context));
+  const Layout from = ChannelLayout(dy, job.lanes), to = ChannelLayout(dx, job.lanes);
+  std::vector<Candidate> candidates;
+  if (SuitsOneDnn(context, attrs)) {
+    AddOneDnn([&] { return BackwardDesc(attrs, to, from); }, {DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_DIFF_SRC, 0},
+              candidates);
+  }
+  candidates.push_back(FunctionCandidate("gradus:windows", {from}, {to}, [job](const Buffers& buffers) {
+    AveragePoolBackward(job, buffers.in<float>(0), buffers.out<float>(0));
+    return absl::OkStatus();
+  }));
+  return candidates;
 }
 
 REGISTER_KERNEL(AveragePool, AveragePoolCandidates);

@@ -31,74 +31,73 @@ int64_t ArgmaxBytes(const PoolGeometry& geometry, const Layout& y) {
   return y.stored_elements() * (HasByteArgmax(geometry) ? 1 : 4);
 }
 
+// Windows with the same taps, of one channel: the first is o.
+struct Rectangle {
+  PoolPlace o;
+  int64_t x, y;  // offsets of the first window
+  PoolRun run;
+  PoolTaps taps;  // none when they are too many for the loops over taps
+};
+
 // What all kernels here share: one pooling in one layout.
 struct Job {
   Job(const Window& window, const Shape& x, const Shape& y, int64_t lanes)
-      : geometry(window, x, y), lanes(lanes), channels(ChannelSizes(x, lanes).blocks * x[0]) {}
+      : geometry(window, x, y), lanes(lanes), channels(ChannelSizes(x, lanes).blocks * x[0]) {
+    for (int64_t depth = 0; depth < geometry.depth.out; ++depth) {
+      ForEachRectangle(depth, 0, geometry.height.out, [&](const Rectangle& part) { whole.push_back(part); });
+    }
+  }
+
+  Rectangle MakeRectangle(PoolPlace o, int64_t rows, int64_t columns) const {
+    const PoolAxis &depth = geometry.depth, &height = geometry.height, &width = geometry.width;
+    Rectangle part;
+    part.o = o;
+    part.x = ((depth.Start(o.depth) * height.in + height.Start(o.height)) * width.in + width.Start(o.width)) * lanes;
+    part.y = ((o.depth * height.out + o.height) * width.out + o.width) * lanes;
+    part.run = {rows, columns, height.stride * width.in * lanes, width.stride * lanes, width.out * lanes, lanes};
+    if (geometry.taps() > PoolTaps::kMost) return part;
+    if (lanes == 1 && width.stride == 1) part.run.count = 1, part.run.lanes = columns;
+    for (int64_t d = depth.FirstTap(o.depth); d < depth.EndTap(o.depth); ++d) {
+      for (int64_t h = height.FirstTap(o.height); h < height.EndTap(o.height); ++h) {
+        for (int64_t w = width.FirstTap(o.width); w < width.EndTap(o.width); ++w) {
+          part.taps.offset[part.taps.count] = ((d * height.in + h) * width.in + w) * lanes;
+          part.taps.number[part.taps.count++] = static_cast<uint8_t>((d * height.kernel + h) * width.kernel + w);
+        }
+      }
+    }
+    return part;
+  }
+
+  // Calls body(rectangle) for the rows [begin, end) of slice `depth`.
+  template <typename Body>
+  void ForEachRectangle(int64_t depth, int64_t begin, int64_t end, const Body& body) const {
+    geometry.height.ForEachRun(begin, end, [&](int64_t oh, int64_t rows) {
+      geometry.width.ForEachRun(0, geometry.width.out, [&](int64_t ow, int64_t columns) {
+        body(MakeRectangle({depth, oh, ow}, rows, columns));
+      });
+    });
+  }
 
   PoolGeometry geometry;
   int64_t lanes;
-  int64_t channels;  // whole channels (or blocks of them), over the batch
-};
-
-// The taps of window o that lie inside. False when they are too many for the loops over taps.
-bool FindTaps(const Job& job, PoolPlace o, PoolTaps& taps) {
-  const PoolAxis &depth = job.geometry.depth, &height = job.geometry.height, &width = job.geometry.width;
-  if (job.geometry.taps() > PoolTaps::kMost) return false;
-  taps.count = 0;
-  for (int64_t d = depth.FirstTap(o.depth); d < depth.EndTap(o.depth); ++d) {
-    for (int64_t h = height.FirstTap(o.height); h < height.EndTap(o.height); ++h) {
-      for (int64_t w = width.FirstTap(o.width); w < width.EndTap(o.width); ++w) {
-        taps.offset[taps.count] = ((d * height.in + h) * width.in + w) * job.lanes;
-        taps.number[taps.count++] = static_cast<uint8_t>((d * height.kernel + h) * width.kernel + w);
-      }
-    }
-  }
-  return true;
-}
-
-// Calls body(o, rows, columns) for rectangles of windows with the same taps, in the rows [begin, end) of slice `depth`.
-template <typename Body>
-void ForEachRectangle(const PoolGeometry& geometry, int64_t depth, int64_t begin, int64_t end, const Body& body) {
-  geometry.height.ForEachRun(begin, end, [&](int64_t oh, int64_t rows) {
-    geometry.width.ForEachRun(0, geometry.width.out, [&](int64_t ow, int64_t columns) {
-      body(PoolPlace{depth, oh, ow}, rows, columns);
-    });
-  });
-}
-
-// What lies where for the windows from o on, of one channel.
-struct Rectangle {
-  Rectangle(const Job& job, PoolPlace o, int64_t rows, int64_t columns) {
-    const PoolAxis &depth = job.geometry.depth, &height = job.geometry.height, &width = job.geometry.width;
-    const int64_t lanes = job.lanes;
-    x = ((depth.Start(o.depth) * height.in + height.Start(o.height)) * width.in + width.Start(o.width)) * lanes;
-    y = ((o.depth * height.out + o.height) * width.out + o.width) * lanes;
-    run = {rows, columns, height.stride * width.in * lanes, width.stride * lanes, width.out * lanes, lanes};
-    if (lanes == 1 && width.stride == 1) run.count = 1, run.lanes = columns;
-  }
-
-  int64_t x, y;  // offsets of the first
-  PoolRun run;
+  int64_t channels;              // whole channels (or blocks of them), over the batch
+  std::vector<Rectangle> whole;  // channel
 };
 
 template <typename Index>
-void PoolRectangle(const Job& job, PoolPlace o, int64_t rows, int64_t columns, const float* x, float* y,
-                   Index* argmax) {
-  const Rectangle rectangle(job, o, rows, columns);
+void PoolRectangle(const Job& job, const Rectangle& part, const float* x, float* y, Index* argmax) {
   if constexpr (std::is_same_v<Index, uint8_t>) {
-    PoolTaps taps;
-    if (FindTaps(job, o, taps)) {
-      MaxOfTaps(taps, rectangle.run, x + rectangle.x, y + rectangle.y,
-                argmax == nullptr ? nullptr : argmax + rectangle.y);
+    if (part.taps.count > 0) {
+      MaxOfTaps(part.taps, part.run, x + part.x, y + part.y, argmax == nullptr ? nullptr : argmax + part.y);
       return;
     }
   }
-  for (int64_t i = 0; i < rows * columns; ++i) {
-    const int64_t row = i / columns, column = i % columns;
-    const int64_t at = rectangle.y + (row * job.geometry.width.out + column) * job.lanes;
-    MaxOfWindow(job.geometry, {o.depth, o.height + row, o.width + column}, x, job.lanes, y + at,
-                argmax == nullptr ? nullptr : argmax + at);
+  for (int64_t row = 0; row < part.run.rows; ++row) {
+    for (int64_t column = 0; column < part.run.count; ++column) {
+      const int64_t at = part.y + row * part.run.y_row_step + column * job.lanes;
+      MaxOfWindow(job.geometry, {part.o.depth, part.o.height + row, part.o.width + column}, x, job.lanes, y + at,
+                  argmax == nullptr ? nullptr : argmax + at);
+    }
   }
 }
 
@@ -108,13 +107,19 @@ void Pool(const Job& job, const float* x, float* y, Index* argmax) {
   const int64_t in = job.geometry.inputs() * job.lanes, out = job.geometry.outputs() * job.lanes;
   ParallelFor(job.channels * rows, std::max<int64_t>(1, kGrain * rows / in), [&](int64_t begin, int64_t end) {
     for (int64_t next; begin < end; begin = next) {
-      const int64_t channel = begin / rows, depth = begin % rows / height, first = begin % height;
-      next = std::min(end, begin - first + height);
-      ForEachRectangle(job.geometry, depth, first, first + next - begin,
-                       [&](PoolPlace o, int64_t rows_of_o, int64_t columns) {
-                         PoolRectangle(job, o, rows_of_o, columns, x + channel * in, y + channel * out,
-                                       argmax == nullptr ? nullptr : argmax + channel * out);
-                       });
+      const int64_t channel = begin / rows, first = begin % rows;
+      const auto pool = [&](const Rectangle& part) {
+        PoolRectangle(job, part, x + channel * in, y + channel * out,
+                      argmax == nullptr ? nullptr : argmax + channel * out);
+      };
+      if (first == 0 && begin + rows <= end) {
+        next = begin + rows;
+        for (const Rectangle& part : job.whole) pool(part);
+      } else {
+        const int64_t row = first % height;
+        next = std::min(end, begin - row + height);
+        job.ForEachRectangle(first / height, row, row + next - begin, pool);
+      }
     }
   });
 }
@@ -164,13 +169,8 @@ void SpreadChannel(const Job& job, const float* dy, const uint8_t* argmax, float
   const bool disjoint = Disjoint(geometry.depth) && Disjoint(geometry.height) && Disjoint(geometry.width);
   const bool tiles = Tiles(geometry.depth) && Tiles(geometry.height) && Tiles(geometry.width);
   if (!tiles) std::memset(dx, 0, geometry.inputs() * job.lanes * sizeof(float));
-  for (int64_t depth = 0; depth < geometry.depth.out; ++depth) {
-    ForEachRectangle(geometry, depth, 0, geometry.height.out, [&](PoolPlace o, int64_t rows, int64_t columns) {
-      const Rectangle rectangle(job, o, rows, columns);
-      PoolTaps taps;
-      FindTaps(job, o, taps);
-      SpreadToTaps(taps, rectangle.run, !disjoint, dy + rectangle.y, argmax + rectangle.y, dx + rectangle.x);
-    });
+  for (const Rectangle& part : job.whole) {
+    SpreadToTaps(part.taps, part.run, !disjoint, dy + part.y, argmax + part.y, dx + part.x);
   }
 }
 

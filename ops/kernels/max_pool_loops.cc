@@ -179,6 +179,7 @@ struct WindowChunk {
 GRADUS_MULTIVERSION void MaxOfTaps(const PoolTaps& taps, const PoolRun& run, const float* x, float* y,
                                    uint8_t* argmax) {
   if (taps.count == 9) return MaxRows<9>(taps, run, x, y, argmax);
+  if (taps.count == 6) return MaxRows<6>(taps, run, x, y, argmax);
   if (taps.count == 4) return MaxRows<4>(taps, run, x, y, argmax);
   MaxRows<0>(taps, run, x, y, argmax);
 }
