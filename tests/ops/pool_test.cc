@@ -1,6 +1,8 @@
 // Pooling as a layer, and what rows of numbers do not reach: NaN, infinity, equal elements.
 #include "ops/pool.h"
 
+#include <omp.h>
+
 #include <cmath>
 #include <limits>
 #include <string>
@@ -66,6 +68,29 @@ TEST(MaxPoolTest, NanIsTheMaximum) {
 TEST(MaxPoolTest, InfinitiesAreNumbers) {
   const float inf = std::numeric_limits<float>::infinity();
   EXPECT_EQ(MaxOfPairs({-inf, -inf, -inf, 0, inf, 0, -1, inf}), (std::vector<float>{-inf, 0, inf, inf}));
+}
+
+// Threads that share a channel take some of its rows each.
+TEST(PoolTest, AnyNumberOfThreadsGivesTheSameBytes) {
+  std::vector<float> x(7 * 64 * 64);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 7919 % 10007);
+  const std::vector<KernelInput> inputs = {{F32({1, 7, 64, 64}), x.data()}};
+  const Window window = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+  const int threads_before = omp_get_max_threads();
+  std::vector<float> largest, average;
+  for (int threads : {1, 2, 3, 5}) {
+    omp_set_num_threads(threads);
+    const auto max = RunKernel("MaxPool", inputs, MaxPoolAttrs{window});
+    const auto mean = RunKernel("AveragePool", inputs, AveragePoolAttrs{window, true, {1, 1}});
+    ASSERT_TRUE(max.ok() && mean.ok());
+    if (threads == 1) {
+      largest = *max;
+      average = *mean;
+    }
+    EXPECT_EQ(*max, largest) << threads << " threads";
+    EXPECT_EQ(*mean, average) << threads << " threads";
+  }
+  omp_set_num_threads(threads_before);
 }
 
 }  // namespace
