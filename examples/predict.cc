@@ -33,15 +33,16 @@ constexpr char kUsage[] = R"(Classifies PNG images with a checkpoint.
   predict --run_dir=runs/lenet --top=3 images/*.png
   predict --run_dir=runs/lenet --json images/*.png > predictions.jsonl
 
-An image is prepared as the checkpoint's evaluation data were (normalised, cropped in the middle); it is never scaled, so
-its size has to be that of the training images. Colours become grey, and grey colours, where the model wants it. The model
-decides what is foreground: MNIST's digits are white on black.
+An image is prepared as the checkpoint's evaluation data were (normalised, cropped in the middle); it is never scaled,
+so its size has to be that of the training images. Colours become grey, and grey colours, where the model wants it. The
+training images decide what is foreground: MNIST's digits are white on black.
 
-For each image the likeliest classes with their probabilities, the softmax of the model's output. With --json a line for
-each image: {"image": ..., "classes": [{"class": 3, "name": "3", "probability": 0.98}, ...]}.
+For each image the likeliest classes with their probabilities, the softmax of the model's output. With --json a line
+for each image: {"image": ..., "classes": [{"class": 3, "name": "3", "probability": 0.98}, ...]}.
 
-Images that cannot be used are reported at the end and do not stop the others. Exit code: 0, 1 after an error, 2 for wrong
-flags.)";
+Images that cannot be used are reported at the end and do not stop the others.
+
+Exit code: 0, 1 after an error, 2 for wrong flags.)";
 
 }  // namespace
 

@@ -121,8 +121,8 @@ absl::StatusOr<int> ShowData(const std::vector<std::string>& arguments) {
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages captioned, ReadExamples(loader.get(), drawn, count));
   GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(captioned));
   GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  const std::string output = UserPath(absl::GetFlag(FLAGS_output));
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(output, png));
+  const std::string output = absl::GetFlag(FLAGS_output);
+  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(output), png));
   std::printf("%s: %s of %s training examples, %s each, %lld x %lld pixels\n", output.c_str(),
               HumanCount(count).c_str(), HumanCount(loader->num_examples()).c_str(),
               loader->columns()[drawn.image].type.ToString().c_str(), static_cast<long long>(picture.shape()[2]),

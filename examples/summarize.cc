@@ -26,11 +26,11 @@ constexpr char kUsage[] = R"(Says what a model costs before it runs: layers, par
   summarize --model=resnet50.textproto --batch=32 --json | jq .training_bytes
 
 For each layer its output at this batch, its parameters (what is trained; running statistics do not count) and its
-multiply-accumulates: those of convolutions, dense layers and matrix products, without bias, for one example. A FLOP count
-is twice that.
+multiply-accumulates: those of convolutions, dense layers and matrix products, without bias, for one example. A FLOP
+count is twice that.
 
-The memory is that of compiled plans, and exact: training with SGD and momentum 0.9, and inference. Nothing is run and no
-variable is made, so models larger than this machine can be summarised here.
+The memory is that of compiled plans, and exact: training with SGD and momentum 0.9, and inference. Nothing is run and
+no variable is made, so models larger than this machine can be summarised here.
 
 With --json one JSON object: name, batch, parameters, macs, inference_parameters and inference_macs (without what only
 training needs), output_bytes, training_bytes (null without a loss), inference_bytes, and layers, each with name, kind,
@@ -108,7 +108,7 @@ std::string Describe(const MemoryNeed& need, absl::string_view arena) {
 }
 
 void PrintTable(const LoadedModel& model, const ModelSummary& summary, const Memory& memory) {
-  std::printf("%s (%s), batch %lld\n\n%s\n", model.written.name().c_str(), model.path.c_str(),
+  std::printf("%s (%s), batch %lld\n\n%s\n", model.written.name().c_str(), absl::GetFlag(FLAGS_model).c_str(),
               static_cast<long long>(absl::GetFlag(FLAGS_batch)), LayerTable(summary).c_str());
   using Align = TextTable::Align;
   TextTable table({Align::kLeft, Align::kLeft});
