@@ -1,9 +1,8 @@
 #include "core/layout.h"
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include <algorithm>
 #include <array>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,9 +25,9 @@ using Axes = absl::InlinedVector<Axis, 8>;
 
 bool Blocked(const dnnl_memory_desc_t& desc) { return desc.format_kind == dnnl_blocked; }
 
-// The loops that visit a tensor's elements (padding included) in row-major order of its dimensions: outermost first, loops
-// of one turn left out, neighbours joined where one stride serves both. Two layouts of one tensor are the same bytes
-// if these are equal.
+// The loops that visit a tensor's elements (padding included) in row-major order of its dimensions: outermost first,
+// loops of one turn left out, neighbours joined where one stride serves both. Two layouts of one tensor are the same
+// bytes if these are equal.
 Axes CanonicalAxes(const dnnl_memory_desc_t& desc) {
   const dnnl_blocking_desc_t& blocking = desc.format_desc.blocking;
   std::array<Axes, DNNL_MAX_NDIMS> by_dim;
@@ -175,8 +174,8 @@ absl::Status Reorder(const Layout& from, const void* source, const Layout& to, v
     dnnl::memory input(direct->src_desc(), CpuEngine(), const_cast<void*>(source));
     dnnl::memory output(direct->dst_desc(), CpuEngine(), target);
     dnnl::memory scratchpad(direct->scratchpad_desc(), CpuEngine());
-    dnnl::reorder(*direct).execute(
-        CpuStream(), {{DNNL_ARG_FROM, input}, {DNNL_ARG_TO, output}, {DNNL_ARG_SCRATCHPAD, scratchpad}});
+    dnnl::reorder(*direct).execute(CpuStream(),
+                                   {{DNNL_ARG_FROM, input}, {DNNL_ARG_TO, output}, {DNNL_ARG_SCRATCHPAD, scratchpad}});
     CpuStream().wait();
   });
 }

@@ -114,7 +114,8 @@ absl::Status CheckSizes(const KernelContext& context) {
   const auto check = [](const TensorType& type) -> absl::Status {
     for (int64_t dim : type.shape.dims()) {
       if (dim > std::numeric_limits<int32_t>::max()) {
-        return absl::UnimplementedError(absl::StrCat("no kernel for ", type.ToString(), ": a dimension of 2^31 or more"));
+        return absl::UnimplementedError(
+            absl::StrCat("no kernel for ", type.ToString(), ": a dimension of 2^31 or more"));
       }
     }
     return absl::OkStatus();

@@ -5,13 +5,12 @@
 //   GRADUS_RETURN_IF_ERROR(TryOneDnn([&] { desc = {{..., AnyDesc(...)}, UserScratchpad(), CpuEngine()}; }));
 //   candidates.push_back(OneDnnCandidate(desc, {{DNNL_ARG_SRC, 0}}, {{DNNL_ARG_DST, 0}, {DNNL_ARG_WORKSPACE, 1}}));
 //
-// Binding writes zeros to the padding of blocked buffers (oneDNN does so whenever it is told an address), so memory must
-// be bound before it holds anything else. A kernel is used by one thread at a time; candidates may be shared.
+// Binding writes zeros to the padding of blocked buffers (oneDNN does so whenever it is told an address), so memory
+// must be bound before it holds anything else. A kernel is used by one thread at a time; candidates may be shared.
 #ifndef GRADUS_GRAPH_ONEDNN_KERNEL_H_
 #define GRADUS_GRAPH_ONEDNN_KERNEL_H_
 
 #include <oneapi/dnnl/dnnl.hpp>
-
 #include <optional>
 #include <vector>
 
@@ -26,16 +25,16 @@ struct OneDnnArgument {
   int index;
 };
 
-// The descriptor of a tensor in this layout with other dimensions that read the same in row-major order (weights with their
-// groups apart); none where the layout is no descriptor or cannot be read so.
+// The descriptor of a tensor in this layout with other dimensions that read the same in row-major order (weights with
+// their groups apart); none where the layout is no descriptor or cannot be read so.
 std::optional<dnnl::memory::desc> DescWithDims(const Layout& layout, const dnnl::memory::dims& dims);
 
 // Attributes that leave the scratchpad to us. Every descriptor that goes into a candidate needs them.
 dnnl::primitive_attr UserScratchpad();
 
-// The candidate "onednn:<implementation>". Layouts come from the descriptor (a workspace is bytes); an input or output of
-// the node that the primitive does not touch has the layout any. Each input up to the largest index gets a layout. It is
-// not to run in place unless the caller says so.
+// The candidate "onednn:<implementation>". Layouts come from the descriptor (a workspace is bytes); an input or output
+// of the node that the primitive does not touch has the layout any. Each input up to the largest index gets a layout.
+// It is not to run in place unless the caller says so.
 Candidate OneDnnCandidate(const dnnl::primitive_desc_base& desc, const std::vector<OneDnnArgument>& inputs,
                           const std::vector<OneDnnArgument>& outputs);
 

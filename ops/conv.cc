@@ -61,8 +61,7 @@ absl::StatusOr<std::vector<TensorType>> ConvBackwardWeightsTypes(const TypeConte
                      absl::StrCat(x.ToString(), ", ", dy.ToString(), " and ", attrs.conv.groups));
   }
   const int64_t filters = dy.shape[1];
-  GRADUS_ASSIGN_OR_RETURN(Shape weights,
-                          ImageShape(filters, x.shape[1] / attrs.conv.groups, attrs.conv.window.kernel));
+  GRADUS_ASSIGN_OR_RETURN(Shape weights, ImageShape(filters, x.shape[1] / attrs.conv.groups, attrs.conv.window.kernel));
   const TensorType w{DType::kFloat32, std::move(weights)};
   GRADUS_ASSIGN_OR_RETURN(const TensorType y, ConvOutput(attrs.conv, x, w));
   if (dy != y) {
@@ -87,8 +86,8 @@ absl::Status ConvGradient(GradientContext& context) {
   const auto& attrs = context.attrs<ConvAttrs>();
   const Value x = context.input(0), w = context.input(1), dy = context.dy(0);
   if (context.wants(0)) {
-    context.Set(0, context.Call("ConvBackwardData", {dy, w},
-                                ConvBackwardDataAttrs{attrs, SpatialDims(context.shape(x))}));
+    context.Set(0,
+                context.Call("ConvBackwardData", {dy, w}, ConvBackwardDataAttrs{attrs, SpatialDims(context.shape(x))}));
   }
   const bool wants_bias = context.num_inputs() > 2 && context.wants(2);
   if (context.wants(1)) {

@@ -1,9 +1,10 @@
-// Convolution (cross-correlation) over 1 to 3 spatial dimensions, and its derivatives, which are linear in each of their
-// inputs and so are each other's derivatives:
+// Convolution (cross-correlation) over 1 to 3 spatial dimensions, and its derivatives, which are linear in each of
+// their inputs and so are each other's derivatives:
 //
-//   Conv                {conv}           (x, w[, b]) -> y            y[n, f, o] = b[f] + sum_{c, k} w[f, c, k] x[n, c, i(o, k)]
-//   ConvBackwardData    {conv, input}    (dy, w)     -> dx           dx[n, c, i] = sum of w[f, c, k] dy[n, f, o], i = i(o, k)
-//   ConvBackwardWeights {conv, has_bias} (x, dy)     -> dw[, db]     dw[f, c, k] = sum_{n, o} x[n, c, i(o, k)] dy[n, f, o]
+//   Conv                {conv}           (x, w[, b]) -> y            y[n, f, o] = b[f] + sum_{c, k} w[f, c, k] x[n, c,
+//   i(o, k)] ConvBackwardData    {conv, input}    (dy, w)     -> dx           dx[n, c, i] = sum of w[f, c, k] dy[n, f,
+//   o], i = i(o, k) ConvBackwardWeights {conv, has_bias} (x, dy)     -> dw[, db]     dw[f, c, k] = sum_{n, o} x[n, c,
+//   i(o, k)] dy[n, f, o]
 //                                                                    db[f] = sum_{n, o} dy[n, f, o]
 //
 // with i(o, k) = o stride - pad_begin + k dilation (zero outside the input) and

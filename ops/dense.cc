@@ -165,9 +165,9 @@ absl::StatusOr<Value> LowerDense(LayerContext& context) {
   const int64_t inputs = Inputs(type);
   absl::StatusOr<Shape> weights = Shape::Make({config.units(), inputs});
   if (!weights.ok()) return context.Error("units", weights.status().message());
-  GRADUS_ASSIGN_OR_RETURN(const Value w, context.Parameter("weights", *weights, &config.weights_init(), "xavier {}",
-                                                           static_cast<double>(inputs),
-                                                           static_cast<double>(config.units())));
+  GRADUS_ASSIGN_OR_RETURN(const Value w,
+                          context.Parameter("weights", *weights, &config.weights_init(), "xavier {}",
+                                            static_cast<double>(inputs), static_cast<double>(config.units())));
   std::vector<Value> operands = {x, w};
   if (config.has_bias() ? config.bias() : !HasNorm(config.norm())) {
     GRADUS_ASSIGN_OR_RETURN(const Value b,

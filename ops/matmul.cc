@@ -47,8 +47,8 @@ absl::StatusOr<std::vector<TensorType>> MatMulTypes(const TypeContext& context) 
   return std::vector<TensorType>{{DType::kFloat32, std::move(y)}};
 }
 
-// With y = A B, A = op(a), B = op(b): dA = dy B^T and dB = A^T dy, transposed where op does so. The driver sums over the
-// axes that were broadcast.
+// With y = A B, A = op(a), B = op(b): dA = dy B^T and dB = A^T dy, transposed where op does so. The driver sums over
+// the axes that were broadcast.
 absl::Status MatMulGradient(GradientContext& context) {
   const auto attrs = context.attrs<MatMulAttrs>();
   const bool ta = attrs.transpose_a, tb = attrs.transpose_b;

@@ -2,7 +2,8 @@
 //
 //   MatMul {transpose_a, transpose_b} (a, b) -> y,  y = op(a) op(b)
 //
-// op(a): f32[..., M, K], op(b): f32[..., K, N], y: f32[..., M, N]; op swaps the last two axes where `transpose` says so.
+// op(a): f32[..., M, K], op(b): f32[..., K, N], y: f32[..., M, N]; op swaps the last two axes where `transpose` says
+// so.
 #ifndef GRADUS_OPS_MATMUL_H_
 #define GRADUS_OPS_MATMUL_H_
 

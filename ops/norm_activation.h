@@ -1,5 +1,5 @@
-// The shorthand that layers with a linear part share: `norm { batch {} }` and `activation: RELU` stand for nodes of their
-// own after it, `<layer>/norm` and `<layer>/activation`.
+// The shorthand that layers with a linear part share: `norm { batch {} }` and `activation: RELU` stand for nodes of
+// their own after it, `<layer>/norm` and `<layer>/activation`.
 #ifndef GRADUS_OPS_NORM_ACTIVATION_H_
 #define GRADUS_OPS_NORM_ACTIVATION_H_
 

@@ -58,9 +58,9 @@ absl::StatusOr<Dims> Spread(const LayerContext& context, absl::string_view field
 absl::Status SetPad(const LayerContext& context, absl::Span<const int64_t> pad, Window& window) {
   const size_t count = window.kernel.size();
   if (pad.size() != 1 && pad.size() != count && pad.size() != 2 * count) {
-    return context.Error("pad", absl::StrCat("pad has ", pad.size(), " values; expected 1, ", count,
-                                             " (one for each spatial dimension) or ", 2 * count,
-                                             " (begin and end of each)"));
+    return context.Error("pad",
+                         absl::StrCat("pad has ", pad.size(), " values; expected 1, ", count,
+                                      " (one for each spatial dimension) or ", 2 * count, " (begin and end of each)"));
   }
   for (size_t i = 0; i < pad.size(); ++i) {
     if (pad[i] >= 0 && pad[i] < kMaxWindow) continue;
@@ -79,8 +79,8 @@ absl::Status SetSame(const LayerContext& context, const TensorType& input, Paddi
   for (int i = 0; i < window.spatial_rank(); ++i) {
     if (padding == SAME) {
       if (window.kernel[i] % 2 == 0) {
-        return context.Error("padding", absl::StrCat("padding SAME needs odd kernels; the kernel is ",
-                                                     window.kernel[i], ": use SAME_UPPER, SAME_LOWER or pad"));
+        return context.Error("padding", absl::StrCat("padding SAME needs odd kernels; the kernel is ", window.kernel[i],
+                                                     ": use SAME_UPPER, SAME_LOWER or pad"));
       }
       window.pad_begin[i] = window.pad_end[i] = window.Reach(i) / 2;
     } else {
@@ -91,8 +91,8 @@ absl::Status SetSame(const LayerContext& context, const TensorType& input, Paddi
       window.pad_end[i] = padding == SAME_UPPER ? more : less;
     }
     if (window.pad_begin[i] >= kMaxWindow || window.pad_end[i] >= kMaxWindow) {
-      return context.Error("padding", absl::StrCat("padding would be ", window.pad_end[i], " elements; expected below ",
-                                                   kMaxWindow));
+      return context.Error(
+          "padding", absl::StrCat("padding would be ", window.pad_end[i], " elements; expected below ", kMaxWindow));
     }
   }
   return absl::OkStatus();
@@ -111,8 +111,8 @@ absl::Status RoundUp(const LayerContext& context, const TensorType& input, Resol
     resolved.ceil_rows[i] = std::max<int64_t>(0, needed - window.pad_end[i]);
     window.pad_end[i] = needed;
     if (needed >= kMaxWindow) {
-      return context.Error("ceil", absl::StrCat("ceil would add ", resolved.ceil_rows[i], " rows; expected below ",
-                                                kMaxWindow));
+      return context.Error(
+          "ceil", absl::StrCat("ceil would add ", resolved.ceil_rows[i], " rows; expected below ", kMaxWindow));
     }
   }
   return absl::OkStatus();

@@ -1,5 +1,6 @@
-// The windows that convolution and pooling slide over the spatial dimensions of f32[N, C, spatial...]: from what a layer
-// says (one value for all dimensions, SAME, defaults) to explicit numbers for each dimension, and the output's size:
+// The windows that convolution and pooling slide over the spatial dimensions of f32[N, C, spatial...]: from what a
+// layer says (one value for all dimensions, SAME, defaults) to explicit numbers for each dimension, and the output's
+// size:
 //
 //   output = floor((input + pad_begin + pad_end - reach) / stride) + 1,  reach = dilation (kernel - 1) + 1
 #ifndef GRADUS_OPS_WINDOW_H_

@@ -18,6 +18,9 @@
 #include "graph/kernel.h"
 #include "graph/onednn_kernel.h"
 #include "graph/op.h"
+#include "ops/kernels/conv_runs.h"
+#include "ops/kernels/direct_conv.h"
+#include "ops/kernels/tile_gemm.h"
 
 namespace gradus {
 namespace {
@@ -71,11 +74,6 @@ const Candidate* ForwardConv(const KernelContext& context) {
   return context.forward;
 }
 
-int Rank(const Candidate& candidate) {
-  if (absl::StrContains(candidate.implementation, "ref")) return 2;
-  return absl::StrContains(candidate.implementation, "gemm:") ? 1 : 0;
-}
-
 // Collects candidates, each once, in the order of their worth.
 class Candidates {
  public:
@@ -86,30 +84,51 @@ class Candidates {
     const absl::Status status = TryOneDnn([&] { desc = make(); });
     if (!status.ok()) {
       last_error_ = status;
-      return;
+    } else if (desc) {
+      const bool by_gemm = absl::StrContains(ImplementationName(desc), "gemm:");
+      Add(IsPlainLoops(desc) ? 4 : by_gemm ? 2 : 1, OneDnnCandidate(desc, inputs, outputs));
     }
-    if (!desc) return;
-    Candidate candidate = OneDnnCandidate(desc, inputs, outputs);
-    for (const Candidate& other : candidates_) {
+  }
+
+  void AddOwn(bool pays, std::optional<Candidate> candidate) {
+    if (candidate.has_value()) Add(pays ? 0 : 3, *std::move(candidate));
+  }
+
+  absl::StatusOr<std::vector<Candidate>> Take() {
+    if (ranked_.empty()) return last_error_;
+    std::stable_sort(ranked_.begin(), ranked_.end(), [](const Ranked& a, const Ranked& b) { return a.rank < b.rank; });
+    std::vector<Candidate> candidates;
+    for (Ranked& ranked : ranked_) candidates.push_back(std::move(ranked.candidate));
+    return candidates;
+  }
+
+ private:
+  struct Ranked {
+    int rank;
+    Candidate candidate;
+  };
+
+  void Add(int rank, Candidate candidate) {
+    for (const auto& [other_rank, other] : ranked_) {
       if (other.implementation == candidate.implementation && other.inputs == candidate.inputs &&
           other.outputs == candidate.outputs) {
         return;
       }
     }
-    candidates_.push_back(std::move(candidate));
+    ranked_.push_back({rank, std::move(candidate)});
   }
 
-  absl::StatusOr<std::vector<Candidate>> Take() {
-    if (candidates_.empty()) return last_error_;
-    std::stable_sort(candidates_.begin(), candidates_.end(),
-                     [](const Candidate& a, const Candidate& b) { return Rank(a) < Rank(b); });
-    return std::move(candidates_);
-  }
-
- private:
-  std::vector<Candidate> candidates_;
+  std::vector<Ranked> ranked_;
   absl::Status last_error_ = absl::UnimplementedError("oneDNN has no implementation of this convolution");
 };
+
+// The image as oneDNN takes it for channels last; none where it lies otherwise. (A plain image of one channel is both,
+// but oneDNN compares strides.)
+std::optional<memory::desc> AsChannelsLast(const Layout& layout, const Shape& image) {
+  const Layout channels_last = ChannelsLast(image);
+  if (layout != channels_last) return std::nullopt;
+  return ToDesc(channels_last);
+}
 
 dnnl::convolution_forward::primitive_desc ForwardDesc(const Problem& problem, dnnl::prop_kind kind,
                                                       const memory::desc& x, const memory::desc& w,
@@ -132,8 +151,8 @@ dnnl::convolution_forward::primitive_desc Hint(const Problem& problem, const mem
 absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& context) {
   GRADUS_RETURN_IF_ERROR(CheckSizes(context));
   if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
-  const Problem problem(context.attrs<ConvAttrs>(), context.input_type(1).shape);
-  const memory::desc y = AnyDesc(context.output_type(0));
+  const auto& attrs = context.attrs<ConvAttrs>();
+  const Problem problem(attrs, context.input_type(1).shape);
   const auto kind = context.inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
   const bool has_bias = context.node.inputs.size() > 2;
   memory::desc b;
@@ -142,11 +161,22 @@ absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& conte
     b = ToDesc(Layout::Plain(context.input_type(2)));
     inputs.push_back({DNNL_ARG_BIAS, 2});
   }
+  const Shape &x_shape = context.input_type(0).shape, &y_shape = context.output_type(0).shape;
   Candidates candidates;
-  for (const memory::desc& x : Options(ToDnnl(context.input_type(0).shape), AtHand(context, 0))) {
+  const auto runs = ConvRuns::Make(attrs, x_shape, context.input_type(1).shape, y_shape, context.inputs[0]);
+  if (runs.has_value()) {
+    candidates.AddOwn(DirectConvPays(*runs, context.threads).forward,
+                      DirectConvForward(*runs, x_shape, y_shape, has_bias, context.threads));
+  }
+  const auto try_layouts = [&](const memory::desc& x, const memory::desc& y) {
     for (const memory::desc& w : Options(problem.weights, AtHand(context, 1))) {
       candidates.Try([&] { return ForwardDesc(problem, kind, x, w, b, y); }, inputs, {{DNNL_ARG_DST, 0}});
     }
+  };
+  const std::optional<memory::desc> last = AsChannelsLast(context.inputs[0], x_shape);
+  if (last.has_value() && y_shape[1] % VectorWidth() != 0) try_layouts(*last, ToDesc(ChannelsLast(y_shape)));
+  for (const memory::desc& x : Options(ToDnnl(x_shape), AtHand(context, 0))) {
+    for (const memory::desc& y : Options(ToDnnl(y_shape), {context.wanted[0]})) try_layouts(x, y);
   }
   return candidates.Take();
 }
@@ -155,11 +185,20 @@ absl::StatusOr<std::vector<Candidate>> ConvBackwardDataCandidates(const KernelCo
   using Backward = dnnl::convolution_backward_data;
   GRADUS_RETURN_IF_ERROR(CheckSizes(context));
   if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
-  const Problem problem(context.attrs<ConvBackwardDataAttrs>().conv, context.input_type(1).shape);
-  const memory::dims x_dims = ToDnnl(context.output_type(0).shape), y_dims = ToDnnl(context.input_type(0).shape);
+  const ConvAttrs& conv = context.attrs<ConvBackwardDataAttrs>().conv;
+  const Problem problem(conv, context.input_type(1).shape);
+  const Shape &x_shape = context.output_type(0).shape, &y_shape = context.input_type(0).shape;
+  const memory::dims x_dims = ToDnnl(x_shape), y_dims = ToDnnl(y_shape);
   std::vector<Layout> wanted = {context.wanted[0]};
   if (const Candidate* forward = ForwardConv(context); forward != nullptr) wanted.push_back(forward->inputs[0]);
   Candidates candidates;
+  const bool channels_last = context.inputs[0] == ChannelsLast(y_shape);
+  const auto runs = ConvRuns::Make(conv, x_shape, context.input_type(1).shape, y_shape, ChannelsLast(x_shape));
+  if (channels_last && runs.has_value()) {
+    wanted.push_back(ChannelsLast(x_shape));
+    candidates.AddOwn(DirectConvPays(*runs, context.threads).backward_data,
+                      DirectConvBackwardData(*runs, x_shape, y_shape, context.threads));
+  }
   for (const memory::desc& dy : Options(y_dims, AtHand(context, 0))) {
     for (const memory::desc& w : Options(problem.weights, AtHand(context, 1))) {
       for (const memory::desc& dx : Options(x_dims, wanted)) {
@@ -182,26 +221,37 @@ absl::StatusOr<std::vector<Candidate>> ConvBackwardWeightsCandidates(const Kerne
   if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
   const auto& attrs = context.attrs<ConvBackwardWeightsAttrs>();
   const Problem problem(attrs.conv, context.output_type(0).shape);
-  const memory::dims x_dims = ToDnnl(context.input_type(0).shape), y_dims = ToDnnl(context.input_type(1).shape);
+  const Shape &x_shape = context.input_type(0).shape, &y_shape = context.input_type(1).shape;
+  const memory::dims x_dims = ToDnnl(x_shape), y_dims = ToDnnl(y_shape);
   std::vector<OneDnnArgument> outputs = {{DNNL_ARG_DIFF_WEIGHTS, 0}};
   if (attrs.has_bias) outputs.push_back({DNNL_ARG_DIFF_BIAS, 1});
   Candidates candidates;
-  for (const memory::desc& x : Options(x_dims, AtHand(context, 0))) {
-    for (const memory::desc& dy : Options(y_dims, AtHand(context, 1))) {
-      for (const memory::desc& dw : Options(problem.weights, {context.wanted[0]})) {
-        const auto make = [&] {
-          const auto hint = Hint(problem, x_dims, y_dims);
-          const auto direct = dnnl::algorithm::convolution_direct;
-          const Backward::desc desc =
-              attrs.has_bias ? Backward::desc(direct, x, dw, ToDesc(Layout::Plain(context.output_type(1))), dy,
-                                              problem.stride, problem.dilation, problem.pad_begin, problem.pad_end)
-                             : Backward::desc(direct, x, dw, dy, problem.stride, problem.dilation, problem.pad_begin,
-                                              problem.pad_end);
-          return Backward::primitive_desc(desc, UserScratchpad(), CpuEngine(), hint, /*allow_empty=*/true);
-        };
-        candidates.Try(make, {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DIFF_DST, 1}}, outputs);
-      }
+  const auto runs = ConvRuns::Make(attrs.conv, x_shape, context.output_type(0).shape, y_shape, context.inputs[0]);
+  if (runs.has_value() && context.inputs[1] == ChannelsLast(y_shape)) {
+    candidates.AddOwn(
+        DirectConvPays(*runs, context.threads).backward_weights,
+        DirectConvBackwardWeights(*runs, x_shape, y_shape, attrs.has_bias, context.wanted[0], context.threads));
+  }
+  const auto try_layouts = [&](const memory::desc& x, const memory::desc& dy) {
+    for (const memory::desc& dw : Options(problem.weights, {context.wanted[0]})) {
+      const auto make = [&] {
+        const auto hint = Hint(problem, x_dims, y_dims);
+        const auto direct = dnnl::algorithm::convolution_direct;
+        const Backward::desc desc =
+            attrs.has_bias ? Backward::desc(direct, x, dw, ToDesc(Layout::Plain(context.output_type(1))), dy,
+                                            problem.stride, problem.dilation, problem.pad_begin, problem.pad_end)
+                           : Backward::desc(direct, x, dw, dy, problem.stride, problem.dilation, problem.pad_begin,
+                                            problem.pad_end);
+        return Backward::primitive_desc(desc, UserScratchpad(), CpuEngine(), hint, /*allow_empty=*/true);
+      };
+      candidates.Try(make, {{DNNL_ARG_SRC, 0}, {DNNL_ARG_DIFF_DST, 1}}, outputs);
     }
+  };
+  const std::optional<memory::desc> last = AsChannelsLast(context.inputs[0], x_shape);
+  const std::optional<memory::desc> dy_last = AsChannelsLast(context.inputs[1], y_shape);
+  if (last.has_value() && dy_last.has_value()) try_layouts(*last, *dy_last);
+  for (const memory::desc& x : Options(x_dims, AtHand(context, 0))) {
+    for (const memory::desc& dy : Options(y_dims, AtHand(context, 1))) try_layouts(x, dy);
   }
   return candidates.Take();
 }

@@ -1,10 +1,11 @@
+#include "ops/conv.h"
+
 #include <array>
 #include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "graph/reference.h"
-#include "ops/conv.h"
 
 namespace gradus {
 namespace {

@@ -1,9 +1,10 @@
+#include "ops/dense.h"
+
 #include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "graph/reference.h"
-#include "ops/dense.h"
 
 namespace gradus {
 namespace {

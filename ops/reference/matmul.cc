@@ -1,9 +1,10 @@
+#include "ops/matmul.h"
+
 #include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "graph/reference.h"
-#include "ops/matmul.h"
 
 namespace gradus {
 namespace {

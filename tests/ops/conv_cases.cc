@@ -12,7 +12,8 @@ namespace {
 constexpr int64_t kHuge = int64_t{1} << 55;
 
 ConvAttrs Explicit(Dims kernel, Dims stride, Dims pad_begin, Dims pad_end, Dims dilation, int64_t groups = 1) {
-  return {{std::move(kernel), std::move(stride), std::move(dilation), std::move(pad_begin), std::move(pad_end)}, groups};
+  return {{std::move(kernel), std::move(stride), std::move(dilation), std::move(pad_begin), std::move(pad_end)},
+          groups};
 }
 
 // The same numbers in all `rank` spatial dimensions.
@@ -20,7 +21,7 @@ ConvAttrs Square(int rank, int64_t kernel, int64_t stride = 1, int64_t pad = 0, 
                  int64_t dilation = 1) {
   const size_t count = rank;
   return Explicit(Dims(count, kernel), Dims(count, stride), Dims(count, pad), Dims(count, pad), Dims(count, dilation),
-               groups);
+                  groups);
 }
 
 // One geometry, from which the cases of all three operations are made.
@@ -129,8 +130,7 @@ std::vector<std::pair<std::string, ConvAttrs>> BadWindows() {
        Explicit({3, 3}, {1, 1}, {0, 0}, {0, int64_t{1} << 62}, {1, 1})},
       {"expected 2 values of kernel, one for each spatial dimension; got 1", Square(1, 3)},
       {"the window [5, 5] is larger than the padded input [4, 4]", Square(2, 5)},
-      {"the window [9, 3] is larger than the padded input [6, 4]",
-       Explicit({5, 3}, {1, 1}, {1, 0}, {1, 0}, {2, 1})},
+      {"the window [9, 3] is larger than the padded input [6, 4]", Explicit({5, 3}, {1, 1}, {1, 0}, {1, 0}, {2, 1})},
       {"expected groups that divide 2 input channels and 6 filters; got 0", Square(2, 3, 1, 0, 0)},
       {"expected groups that divide 2 input channels and 6 filters; got 3", Square(2, 3, 1, 0, 3)},
   };
@@ -139,18 +139,26 @@ std::vector<std::pair<std::string, ConvAttrs>> BadWindows() {
 std::vector<BadCase> ConvBadCases() {
   const ConvAttrs three = Square(2, 3);
   std::vector<BadCase> cases = {
-      {"rank_2", {F32({1, 2}), F32({6, 2})}, three,
+      {"rank_2",
+       {F32({1, 2}), F32({6, 2})},
+       three,
        "expected f32[N, C, ...] with 1 to 3 spatial dimensions, none but N empty; got f32[1, 2]"},
       {"rank_6", {F32({1, 2, 4, 4, 4, 4}), F32({6, 2, 3, 3, 3, 3})}, Square(4, 3), "got f32[1, 2, 4, 4, 4, 4]"},
       {"labels", {I32({1, 2, 4, 4}), F32({6, 2, 3, 3})}, three, "got i32[1, 2, 4, 4]"},
       {"no_channels", {F32({1, 0, 4, 4}), F32({6, 0, 3, 3})}, three, "none but N empty; got f32[1, 0, 4, 4]"},
-      {"weights_rank", {F32({1, 2, 4, 4}), F32({6, 2, 3})}, three,
+      {"weights_rank",
+       {F32({1, 2, 4, 4}), F32({6, 2, 3})},
+       three,
        "expected weights of f32[6, 2, 3, 3] for x of f32[1, 2, 4, 4]; got f32[6, 2, 3]"},
       {"weights_channels", {F32({1, 2, 4, 4}), F32({6, 3, 3, 3})}, three, "got f32[6, 3, 3, 3]"},
-      {"weights_scalar", {F32({1, 2, 4, 4}), F32({})}, three,
+      {"weights_scalar",
+       {F32({1, 2, 4, 4}), F32({})},
+       three,
        "expected groups that divide 2 input channels and 0 filters; got 1"},
       {"bias", {F32({1, 2, 4, 4}), F32({6, 2, 3, 3}), F32({5})}, three, "expected a bias of f32[6]; got f32[5]"},
-      {"filters_2_31", {F32({1, 2, 4, 4}), F32({int64_t{1} << 31, 2, 3, 4})}, three,
+      {"filters_2_31",
+       {F32({1, 2, 4, 4}), F32({int64_t{1} << 31, 2, 3, 4})},
+       three,
        "expected weights of f32[2147483648, 2, 3, 3] for x of f32[1, 2, 4, 4]; got f32[2147483648, 2, 3, 4]"},
       {"output_overflow", {F32({kHuge / 16, 1, 4, 4}), F32({64, 1, 1, 1})}, Square(2, 1), "2^56 elements or more"},
   };
@@ -163,37 +171,61 @@ std::vector<BadCase> ConvBadCases() {
 std::vector<BadCase> BackwardDataBadCases() {
   const ConvAttrs three = Square(2, 3);
   return {
-      {"scalar", {F32({}), F32({6, 2, 3, 3})}, ConvBackwardDataAttrs{three, {4, 4}},
+      {"scalar",
+       {F32({}), F32({6, 2, 3, 3})},
+       ConvBackwardDataAttrs{three, {4, 4}},
        "expected dy of f32[N, filters, ...] and weights of f32[filters, C / groups, ...]; got f32[] and "
        "f32[6, 2, 3, 3]"},
-      {"other_dy", {F32({1, 6, 3, 2}), F32({6, 2, 3, 3})}, ConvBackwardDataAttrs{three, {4, 4}},
+      {"other_dy",
+       {F32({1, 6, 3, 2}), F32({6, 2, 3, 3})},
+       ConvBackwardDataAttrs{three, {4, 4}},
        "expected dy of f32[1, 6, 2, 2]; got f32[1, 6, 3, 2]"},
-      {"negative_input", {F32({1, 6, 2, 2}), F32({6, 2, 3, 3})}, ConvBackwardDataAttrs{three, {4, -4}},
+      {"negative_input",
+       {F32({1, 6, 2, 2}), F32({6, 2, 3, 3})},
+       ConvBackwardDataAttrs{three, {4, -4}},
        "shape [1, 2, 4, -4] has a negative dimension"},
-      {"input_2_62", {F32({1, 6, 2, 2}), F32({6, 2, 3, 3})}, ConvBackwardDataAttrs{three, {int64_t{1} << 62, 4}},
+      {"input_2_62",
+       {F32({1, 6, 2, 2}), F32({6, 2, 3, 3})},
+       ConvBackwardDataAttrs{three, {int64_t{1} << 62, 4}},
        "2^56 elements or more"},
-      {"input_rank", {F32({1, 6, 2, 2}), F32({6, 2, 3, 3})}, ConvBackwardDataAttrs{three, {4}},
+      {"input_rank",
+       {F32({1, 6, 2, 2}), F32({6, 2, 3, 3})},
+       ConvBackwardDataAttrs{three, {4}},
        "expected 1 values of kernel, one for each spatial dimension; got 2"},
-      {"groups_overflow", {F32({1, 6, 2, 2}), F32({6, 4, 3, 3})},
-       ConvBackwardDataAttrs{Square(2, 3, 1, 0, int64_t{1} << 62), {4, 4}}, "4611686018427387904"},
+      {"groups_overflow",
+       {F32({1, 6, 2, 2}), F32({6, 4, 3, 3})},
+       ConvBackwardDataAttrs{Square(2, 3, 1, 0, int64_t{1} << 62), {4, 4}},
+       "4611686018427387904"},
   };
 }
 
 std::vector<BadCase> BackwardWeightsBadCases() {
   const ConvAttrs three = Square(2, 3);
   return {
-      {"scalar", {F32({1, 2, 4, 4}), F32({})}, ConvBackwardWeightsAttrs{three, true},
+      {"scalar",
+       {F32({1, 2, 4, 4}), F32({})},
+       ConvBackwardWeightsAttrs{three, true},
        "expected x of f32[N, C, ...], dy of f32[N, filters, ...] and groups of 1 or more; got f32[1, 2, 4, 4], f32[] "
        "and 1"},
-      {"no_groups", {F32({1, 2, 4, 4}), F32({1, 6, 2, 2})}, ConvBackwardWeightsAttrs{Square(2, 3, 1, 0, 0), true},
+      {"no_groups",
+       {F32({1, 2, 4, 4}), F32({1, 6, 2, 2})},
+       ConvBackwardWeightsAttrs{Square(2, 3, 1, 0, 0), true},
        "got f32[1, 2, 4, 4], f32[1, 6, 2, 2] and 0"},
-      {"other_batch", {F32({1, 2, 4, 4}), F32({2, 6, 2, 2})}, ConvBackwardWeightsAttrs{three, false},
+      {"other_batch",
+       {F32({1, 2, 4, 4}), F32({2, 6, 2, 2})},
+       ConvBackwardWeightsAttrs{three, false},
        "expected dy of f32[1, 6, 2, 2]; got f32[2, 6, 2, 2]"},
-      {"negative_kernel", {F32({1, 2, 4, 4}), F32({1, 6, 2, 2})}, ConvBackwardWeightsAttrs{Square(2, -3), false},
+      {"negative_kernel",
+       {F32({1, 2, 4, 4}), F32({1, 6, 2, 2})},
+       ConvBackwardWeightsAttrs{Square(2, -3), false},
        "negative"},
-      {"kernel_overflow", {F32({1, 2, 4, 4}), F32({1, 6, 2, 2})},
-       ConvBackwardWeightsAttrs{Square(2, int64_t{1} << 31), false}, "2^56 elements or more"},
-      {"no_filters", {F32({1, 2, 4, 4}), F32({1, 0, 2, 2})}, ConvBackwardWeightsAttrs{three, false},
+      {"kernel_overflow",
+       {F32({1, 2, 4, 4}), F32({1, 6, 2, 2})},
+       ConvBackwardWeightsAttrs{Square(2, int64_t{1} << 31), false},
+       "2^56 elements or more"},
+      {"no_filters",
+       {F32({1, 2, 4, 4}), F32({1, 0, 2, 2})},
+       ConvBackwardWeightsAttrs{three, false},
        "expected groups that divide 2 input channels and 0 filters; got 1"},
   };
 }

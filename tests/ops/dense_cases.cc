@@ -48,8 +48,7 @@ std::vector<OpCase> ForwardCases() {
   std::vector<OpCase> cases;
   for (const Sizes& sizes : AllSizes()) {
     cases.push_back({sizes.name, {sizes.x, WeightsOf(sizes)}, DenseAttrs{}});
-    cases.push_back(
-        {std::string(sizes.name) + "_bias", {sizes.x, WeightsOf(sizes), F32({sizes.units})}, DenseAttrs{}});
+    cases.push_back({std::string(sizes.name) + "_bias", {sizes.x, WeightsOf(sizes), F32({sizes.units})}, DenseAttrs{}});
   }
   return cases;
 }
@@ -88,13 +87,19 @@ std::vector<OpCase> BackwardWeightsCases() {
 std::vector<BadCase> ForwardBadCases() {
   const int64_t huge = int64_t{1} << 54;
   return {
-      {"rank_1", {F32({5}), F32({3, 5})}, DenseAttrs{},
+      {"rank_1",
+       {F32({5}), F32({3, 5})},
+       DenseAttrs{},
        "expected f32[N, ...] with at least one element an example; got f32[5]"},
       {"no_inputs", {F32({2, 0}), F32({3, 0})}, DenseAttrs{}, "at least one element an example; got f32[2, 0]"},
       {"labels", {I32({2, 5}), F32({3, 5})}, DenseAttrs{}, "got i32[2, 5]"},
-      {"weights_rank", {F32({2, 3, 4}), F32({5, 3, 4})}, DenseAttrs{},
+      {"weights_rank",
+       {F32({2, 3, 4}), F32({5, 3, 4})},
+       DenseAttrs{},
        "expected weights of f32[units, 12] for x of f32[2, 3, 4]; got f32[5, 3, 4]"},
-      {"weights_inputs", {F32({2, 5}), F32({3, 6})}, DenseAttrs{},
+      {"weights_inputs",
+       {F32({2, 5}), F32({3, 6})},
+       DenseAttrs{},
        "expected weights of f32[units, 5] for x of f32[2, 5]; got f32[3, 6]"},
       {"no_units", {F32({2, 5}), F32({0, 5})}, DenseAttrs{}, "got f32[0, 5]"},
       {"bias", {F32({2, 5}), F32({3, 5}), F32({1, 3})}, DenseAttrs{}, "expected a bias of f32[3]; got f32[1, 3]"},
@@ -104,10 +109,14 @@ std::vector<BadCase> ForwardBadCases() {
 
 std::vector<BadCase> BackwardDataBadCases() {
   return {
-      {"rank", {F32({2, 3, 1}), F32({3, 5})}, DenseBackwardDataAttrs{{5}},
+      {"rank",
+       {F32({2, 3, 1}), F32({3, 5})},
+       DenseBackwardDataAttrs{{5}},
        "expected dy of f32[N, units] and weights of f32[units, inputs]; got f32[2, 3, 1] and f32[3, 5]"},
       {"units", {F32({2, 3}), F32({4, 5})}, DenseBackwardDataAttrs{{5}}, "got f32[2, 3] and f32[4, 5]"},
-      {"input", {F32({2, 3}), F32({3, 5})}, DenseBackwardDataAttrs{{2, 3}},
+      {"input",
+       {F32({2, 3}), F32({3, 5})},
+       DenseBackwardDataAttrs{{2, 3}},
        "expected weights of f32[units, 6] for x of f32[2, 2, 3]; got f32[3, 5]"},
       {"negative_input", {F32({2, 3}), F32({3, 5})}, DenseBackwardDataAttrs{{-5}}, "shape [2, -5] has a negative dim"},
       {"input_2_62", {F32({2, 3}), F32({3, 5})}, DenseBackwardDataAttrs{{int64_t{1} << 62}}, "2^56 elements or more"},
@@ -117,10 +126,14 @@ std::vector<BadCase> BackwardDataBadCases() {
 std::vector<BadCase> BackwardWeightsBadCases() {
   return {
       {"rank_1", {F32({2}), F32({2, 3})}, DenseBackwardWeightsAttrs{false}, "got f32[2]"},
-      {"batch", {F32({2, 5}), F32({3, 4})}, DenseBackwardWeightsAttrs{false},
+      {"batch",
+       {F32({2, 5}), F32({3, 4})},
+       DenseBackwardWeightsAttrs{false},
        "expected dy of f32[2, units] for x of f32[2, 5]; got f32[3, 4]"},
       {"no_units", {F32({2, 5}), F32({2, 0})}, DenseBackwardWeightsAttrs{true}, "got f32[2, 0]"},
-      {"overflow", {F32({1, int64_t{1} << 31}), F32({1, int64_t{1} << 31})}, DenseBackwardWeightsAttrs{false},
+      {"overflow",
+       {F32({1, int64_t{1} << 31}), F32({1, int64_t{1} << 31})},
+       DenseBackwardWeightsAttrs{false},
        "2^56 elements or more"},
   };
 }

@@ -1,0 +1,65 @@
+// A convolution seen as taps and runs. A run is what lies under one row of the kernel as neighbours in memory: its last
+// dimension, and the channels where they are innermost. A tap is a position in the kernel's other dimensions, the
+// channels among them where the image is plain:
+//
+//   y[row, column, f] = sum over taps t, r < run of x[row_offset[row] + tap_offset[t] + column step + r] w[t, r, f]
+//
+// Offsets and sizes are in elements; those in x refer to the padded image when there is padding. A value, immutable
+// once made.
+#ifndef GRADUS_OPS_KERNELS_CONV_RUNS_H_
+#define GRADUS_OPS_KERNELS_CONV_RUNS_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/layout.h"
+#include "core/shape.h"
+#include "ops/conv.h"
+
+namespace gradus {
+
+// f32[N, C, spatial...] with the channels innermost.
+Layout ChannelsLast(const Shape& image);
+
+struct ConvRuns {
+  // None where the form does not fit: groups, a dilated last dimension, or images neither channels last nor plain.
+  static std::optional<ConvRuns> Make(const ConvAttrs& conv, const Shape& x, const Shape& w, const Shape& y,
+                                      const Layout& x_layout);
+
+  bool channels_last = false;  // x; else it is plain
+  int64_t images = 0, filters = 0;
+  int64_t run = 0;
+  int64_t columns = 0;                   // of y's last dimension
+  int64_t step = 0;                      // in x, from one column of y to the next
+  std::vector<int64_t> row_offset;       // in x, by row of y
+  std::vector<int64_t> row_offset_in_y;  // y being channels last
+  std::vector<int64_t> tap_offset;       // in x
+
+  int64_t image_size = 0;   // of x without padding
+  int64_t padded_size = 0;  // the same when there is none
+  int64_t line = 0;         // length of the lines that padding leaves whole
+  std::vector<int64_t> line_offset, padded_line_offset;
+
+  Shape weights;                        // as the type has them
+  std::vector<int> tap_axes, run_axes;  // axes of `weights` that taps and runs are made of, outermost first
+  Layout filters_last, runs_last;       // w[t, r, f] and w[t, f, r]
+
+  int64_t taps() const { return static_cast<int64_t>(tap_offset.size()); }
+  int64_t rows() const { return static_cast<int64_t>(row_offset.size()); }
+  int64_t tap_weights() const { return run * filters; }
+  int64_t y_image() const { return rows() * columns * filters; }
+  bool padded() const { return padded_size != image_size; }
+
+  // The image, by way of `copy` when there is padding: f32[padded_size], which holds zeros or an earlier image.
+  const float* Pad(const float* image, float* copy) const;
+  // The part of a padded image that is no padding.
+  void Crop(const float* padded, float* image) const;
+};
+
+// Where w[axes[0] = i, axes[1] = j, ...] lies for all i, j, ..., in order, given the stride of each axis.
+std::vector<int64_t> Positions(const Shape& shape, const std::vector<int>& axes, const Dims& strides);
+
+}  // namespace gradus
+
+#endif  // GRADUS_OPS_KERNELS_CONV_RUNS_H_

@@ -1,0 +1,39 @@
+// Our own convolutions, for what oneDNN runs on padding or slowly: channel counts that fill no whole blocks, and weight
+// gradients of images with few channels. Images lie channels last, or plain when there are few channels; no channel is
+// padded, nothing is unfolded (see conv_runs.h). Work is split by images: the same number of threads gives the same
+// bytes.
+#ifndef GRADUS_OPS_KERNELS_DIRECT_CONV_H_
+#define GRADUS_OPS_KERNELS_DIRECT_CONV_H_
+
+#include <optional>
+
+#include "core/layout.h"
+#include "graph/kernel.h"
+#include "ops/kernels/conv_runs.h"
+
+namespace gradus {
+
+inline constexpr char kDirectConv[] = "gradus:direct";
+
+// Where these are likely to beat oneDNN. There has to be an image for each thread, oneDNN's blocks would have to be
+// padded, and the weights of a tap must stay in the cache; then what was measured decides.
+struct DirectConvGains {
+  bool forward = false, backward_data = false, backward_weights = false;
+};
+DirectConvGains DirectConvPays(const ConvRuns& runs, int threads);
+
+// y, channels last, from x, w (filters last) and perhaps a bias. None for fewer than four filters.
+std::optional<Candidate> DirectConvForward(const ConvRuns& runs, const Shape& x, const Shape& y, bool has_bias,
+                                           int threads);
+
+// dx, channels last, from dy (channels last) and w (runs last). None where x is plain, or runs are shorter than four.
+std::optional<Candidate> DirectConvBackwardData(const ConvRuns& runs, const Shape& x, const Shape& y, int threads);
+
+// dw, and db if wanted, from x and dy (channels last). dw lies as `wanted` says where that has no blocks, else filters
+// last. None where both filters and runs are fewer than four.
+std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& runs, const Shape& x, const Shape& y, bool has_bias,
+                                                   const Layout& wanted, int threads);
+
+}  // namespace gradus
+
+#endif  // GRADUS_OPS_KERNELS_DIRECT_CONV_H_
