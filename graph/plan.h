@@ -36,6 +36,13 @@ struct PlanOptions {
   bool debug_arena = false;
 };
 
+// Poisoned bytes behind every buffer in an arena, in programs that AddressSanitizer watches.
+#ifdef GRADUS_ASAN
+inline constexpr int64_t kArenaRedZone = 64;
+#else
+inline constexpr int64_t kArenaRedZone = 0;
+#endif
+
 // A piece of the arena, or a variable's storage.
 struct PlanBuffer {
   int64_t bytes = 0;

@@ -7,15 +7,6 @@
 #include "graph/plan_builder.h"
 
 namespace gradus {
-namespace {
-
-#ifdef GRADUS_ASAN
-constexpr int64_t kRedZone = 64;  // poisoned bytes behind every buffer
-#else
-constexpr int64_t kRedZone = 0;
-#endif
-
-}  // namespace
 
 // Notes the reads and writes of one step.
 void PlanBuilder::Track(int s) {
@@ -141,7 +132,7 @@ void PlanBuilder::PlanArena() {
     if (life.merged_into != b || IsVariable(b) || life.last_read < 0) continue;
     buffers[b].first_step = std::min(life.first_write, life.last_read);
     buffers[b].last_step = life.last_read;
-    uses.push_back({buffers[b].bytes + kRedZone, buffers[b].first_step, buffers[b].last_step});
+    uses.push_back({buffers[b].bytes + kArenaRedZone, buffers[b].first_step, buffers[b].last_step});
     used.push_back(b);
   }
   const MemoryPlan plan = PlanMemory(uses);
