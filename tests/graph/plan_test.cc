@@ -134,7 +134,9 @@ TEST_F(PlanTest, ChainsRunInPlace) {
             "1 b [toy:loop] (@0) -> (@0) a\n"
             "2 c [toy:loop] (@0) -> (@0) a\n");
   EXPECT_EQ(plan_->memory().arena, 16 + kArenaRedZone);
-  if (kArenaRedZone == 0) EXPECT_EQ(plan_->DrawMemory(3, 2), "aaa\naaa\n");
+  if (kArenaRedZone == 0) {
+    EXPECT_EQ(plan_->DrawMemory(3, 2), "aaa\naaa\n");
+  }
   Feed("x", {1, 2, 3, 4});
   RunAll();
   EXPECT_EQ(Fetched("y"), (Floats{3, 6, 9, 12}));
