@@ -26,4 +26,11 @@ absl::StatusOr<LoadedModel> LoadModelText(absl::string_view text, const std::str
   return loaded;
 }
 
+absl::StatusOr<LoadedModel> ModelFromProto(const Model& model) {
+  LoadedModel loaded;
+  loaded.written = model;
+  GRADUS_ASSIGN_OR_RETURN(loaded.model, ExpandModel(model, SourceMap()));
+  return loaded;
+}
+
 }  // namespace gradus

@@ -24,6 +24,9 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path);
 // The same for text in memory; `name` is what places show.
 absl::StatusOr<LoadedModel> LoadModelText(absl::string_view text, const std::string& name);
 
+// The same for a model that was built in code.
+absl::StatusOr<LoadedModel> ModelFromProto(const Model& model);
+
 }  // namespace gradus
 
 #endif  // GRADUS_GRAPH_LOAD_MODEL_H_

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "graph/layer.h"
 #include "graph/lower.h"
@@ -99,6 +100,14 @@ absl::StatusOr<StepResult> Learner::Step(absl::Span<const InputFeed> feeds, doub
   state.micro_step = 0;
   ++state.step;
   return result;
+}
+
+absl::StatusOr<Tensor> Learner::Value(absl::string_view variable) {
+  const int index = variables_->Find(variable);
+  if (index >= 0) return variables_->Get(index);
+  std::vector<std::string> names;
+  for (int i = 0; i < variables_->size(); ++i) names.push_back(variables_->variable(i).name);
+  return absl::NotFoundError(absl::StrCat("the model has no variable '", variable, "'", Suggestion(variable, names)));
 }
 
 // Runs the batch again, looking at every value.

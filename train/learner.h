@@ -55,6 +55,9 @@ class Learner {
   // is not finite is an error that names the first node that gave it; then no variable has changed.
   absl::StatusOr<StepResult> Step(absl::Span<const InputFeed> feeds, double learning_rate);
 
+  // The value of a variable, in plain layout. NotFound, with the nearest name, when there is none.
+  absl::StatusOr<Tensor> Value(absl::string_view variable);
+
   // Updates done so far; to be set when a run is resumed.
   int64_t step() const { return session_->state().step; }
   void set_step(int64_t step) { session_->state().step = step; }

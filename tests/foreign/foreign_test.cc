@@ -45,7 +45,7 @@ TEST(Foreign, MisspeltFieldsOfAForeignLayerAreFound) {
   const absl::StatusOr<LoadedModel> model = LoadModelText(
       "input { name: \"x\" dims: [3] }\nlayer { name: \"s\" [acme.swell] { strenght: 1 } }\n", "model.textproto");
   EXPECT_EQ(model.status().message(),
-            "model.textproto:2:34: message 'acme.Swell' has no field 'strenght'; did you mean 'strength'?");
+            "model.textproto:2:34: message 'Swell' has no field 'strenght'; did you mean 'strength'?");
 }
 
 }  // namespace
