@@ -173,54 +173,32 @@ std::string Graph::ToString() const {
   return text;
 }
 
-absl::StatusOr<Graph> Graph::Rebuild(const std::vector<bool>& keep,
-                                     const absl::flat_hash_map<Value, Value>& replacement,
-                                     absl::flat_hash_map<Value, Value>* values) const {
+Graph Graph::Rebuild(const std::vector<bool>& keep, absl::Span<const int> same_as, std::vector<int>* moved) && {
   Graph result;
-  result.variables_ = variables_;
-  result.variable_by_name_ = variable_by_name_;
-  result.reads_.assign(variables_.size(), Value{});
-  result.assigns_.assign(variables_.size(), -1);
-  std::vector<int> moved(nodes_.size(), -1);
+  result.variables_ = std::move(variables_);
+  result.variable_by_name_ = std::move(variable_by_name_);
+  result.reads_.assign(result.variables_.size(), Value{});
+  result.assigns_.assign(result.variables_.size(), -1);
+  result.by_name_.reserve(nodes_.size());
+  moved->assign(nodes_.size(), -1);
   for (int i = 0; i < size(); ++i) {
     if (!keep[i]) continue;
-    Node node = nodes_[i];
+    const int variable = variable_of(i);
+    const int index = (*moved)[i] = result.size();
+    Node& node = result.nodes_.emplace_back(std::move(nodes_[i]));
     for (Value& input : node.inputs) {
-      auto found = replacement.find(input);
-      if (found != replacement.end()) input = found->second;
-      GRADUS_CHECK(moved[input.node] >= 0);
-      input.node = moved[input.node];
+      input.node = (*moved)[same_as[input.node]];
+      GRADUS_CHECK(input.node >= 0);
     }
-    if (node.forward >= 0) node.forward = moved[node.forward];
-    moved[i] = result.size();
-    result.by_name_.emplace(node.name, moved[i]);
-    if (const int variable = variable_of(i); variable >= 0) {
-      if (node.op->is_sink()) {
-        result.assigns_[variable] = moved[i];
-      } else {
-        result.reads_[variable] = Value{moved[i], 0};
-      }
-    }
-    result.nodes_.push_back(std::move(node));
-  }
-  if (values != nullptr) {
-    for (int i = 0; i < size(); ++i) {
-      for (int output = 0; output < static_cast<int>(nodes_[i].outputs.size()); ++output) {
-        Value target{i, output};
-        auto found = replacement.find(target);
-        if (found != replacement.end()) target = found->second;
-        const int node = moved[target.node];
-        (*values)[Value{i, output}] = node < 0 ? Value{} : Value{node, target.output};
-      }
+    if (node.forward >= 0) node.forward = (*moved)[same_as[node.forward]];
+    result.by_name_.emplace(node.name, index);
+    if (variable >= 0 && node.op->is_sink()) {
+      result.assigns_[variable] = index;
+    } else if (variable >= 0) {
+      result.reads_[variable] = Value{index, 0};
     }
   }
   return result;
-}
-
-void Graph::RedirectForward(absl::Span<const int> same_as) {
-  for (Node& node : nodes_) {
-    if (node.forward >= 0) node.forward = same_as[node.forward];
-  }
 }
 
 }  // namespace gradus

@@ -125,12 +125,10 @@ class Graph {
   // One node a line: `%3 = Conv(%0, %1) {strides=[1, 1]} : f32[64, 20, 24, 24]  # conv1`. What goldens compare.
   std::string ToString() const;
 
-  // For passes, which rebuild: the nodes for which `keep` holds, inputs renamed by `replacement` first (identity where a
-  // value maps to itself). `values` receives the new handle of every old value (invalid where dropped) when given.
-  absl::StatusOr<Graph> Rebuild(const std::vector<bool>& keep, const absl::flat_hash_map<Value, Value>& replacement,
-                                absl::flat_hash_map<Value, Value>* values) const;
-  // For passes: forward partners become `same_as` of what they were. Each node's entry is itself or an earlier node.
-  void RedirectForward(absl::Span<const int> same_as);
+  // For passes, which rebuild: the nodes for which `keep` holds, in their order. Who read a node, or has it as forward
+  // partner, then has `same_as` of it, which is kept: itself or an earlier node. `moved` receives the new index of every
+  // old node, -1 where there is none.
+  Graph Rebuild(const std::vector<bool>& keep, absl::Span<const int> same_as, std::vector<int>* moved) &&;
 
  private:
   std::deque<Node> nodes_;  // a deque: references stay good while nodes are added

@@ -1,6 +1,7 @@
 #include "graph/passes.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -14,17 +15,16 @@
 namespace gradus {
 namespace {
 
-absl::Status Rebuild(Program* program, const std::vector<bool>& keep,
-                     const absl::flat_hash_map<Value, Value>& replacement) {
-  absl::flat_hash_map<Value, Value> moved;
-  GRADUS_ASSIGN_OR_RETURN(Graph graph, program->graph.Rebuild(keep, replacement, &moved));
-  program->graph = std::move(graph);
-  for (NamedValue& fetch : program->fetches) fetch.value = moved.at(fetch.value);
+// Keeps some nodes of the program and lets `same_as` take the places of the others.
+void Rebuild(Program* program, const std::vector<bool>& keep, const std::vector<int>& same_as) {
+  std::vector<int> moved;
+  program->graph = std::move(program->graph).Rebuild(keep, same_as, &moved);
+  const auto move = [&](Value* value) { value->node = moved[same_as[value->node]]; };
+  for (NamedValue& fetch : program->fetches) move(&fetch.value);
   for (auto& [gradient, parameter] : program->gradients) {
-    gradient = moved.at(gradient);
-    parameter = moved.at(parameter);
+    move(&gradient);
+    move(&parameter);
   }
-  return absl::OkStatus();
 }
 
 // What two nodes must share to be one.
@@ -133,15 +133,19 @@ absl::Status Prune(Program* program) {
     for (Value input : node.inputs) keep[input.node] = true;
     if (node.forward >= 0) keep[node.forward] = true;
   }
-  return Rebuild(program, keep, {});
+  if (std::find(keep.begin(), keep.end(), false) == keep.end()) return absl::OkStatus();
+  std::vector<int> same(graph.size());
+  std::iota(same.begin(), same.end(), 0);
+  Rebuild(program, keep, same);
+  return absl::OkStatus();
 }
 
 absl::Status MergeEqual(Program* program) {
   const Graph& graph = program->graph;
   std::vector<bool> keep(graph.size(), true);
-  absl::flat_hash_map<Value, Value> replacement;
   absl::flat_hash_map<NodeKey, int> seen;
   std::vector<int> same_as(graph.size());
+  bool merged = false;
   for (int i = 0; i < graph.size(); ++i) {
     const Node& node = graph.node(i);
     same_as[i] = i;
@@ -152,13 +156,10 @@ absl::Status MergeEqual(Program* program) {
     if (added) continue;
     same_as[i] = entry->second;
     keep[i] = false;
-    for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
-      replacement[Value{i, output}] = Value{entry->second, output};
-    }
+    merged = true;
   }
-  if (replacement.empty()) return absl::OkStatus();
-  program->graph.RedirectForward(same_as);  // the node that stays takes the dropped one's place
-  return Rebuild(program, keep, replacement);
+  if (merged) Rebuild(program, keep, same_as);
+  return absl::OkStatus();
 }
 
 const std::vector<Pass>& Pipeline() {

@@ -51,6 +51,13 @@ struct PlanBuffer {
   int variable = -1, replica = -1;    // in the store; replica -1: the storage itself
 };
 
+// What was settled for one node: how its inputs lay before any reorder, and the candidate that was chosen. Equal nodes
+// share it.
+struct NodeChoice {
+  std::vector<Layout> at_hand;
+  Candidate candidate;
+};
+
 struct PlanStep {
   std::string name;            // the node's, or "reorder <value's>"
   std::string implementation;  // "onednn:jit:avx2"
@@ -58,7 +65,8 @@ struct PlanStep {
   Stage stage = Stage::kCompute;
   std::vector<int> inputs, outputs;  // buffers
   int scratch = -1;                  // buffer, or -1
-  std::vector<Layout> output_layouts;
+  std::shared_ptr<const NodeChoice> choice;
+  absl::Span<const Layout> output_layouts;  // the choice's
   std::unique_ptr<Kernel> kernel;
 };
 
@@ -70,13 +78,6 @@ struct MemoryNeed {
   int64_t total() const;    // at most 2^63 - 1
 };
 
-// What was settled for one node: how its inputs lay before any reorder, and the candidate that was chosen. Equal nodes
-// share it.
-struct NodeChoice {
-  std::vector<Layout> at_hand;
-  Candidate candidate;
-};
-
 class Plan {
  public:
   static absl::StatusOr<std::unique_ptr<Plan>> Compile(Program program, VariableStore* store,
@@ -86,7 +87,7 @@ class Plan {
   const std::vector<PlanStep>& steps() const { return steps_; }
   const std::vector<PlanBuffer>& buffers() const { return buffers_; }
   // Null for nodes without a kernel (sources, views, writes).
-  const NodeChoice* choice(int node) const { return choices_[node].get(); }
+  const NodeChoice* choice(int node) const { return step_of_[node] < 0 ? nullptr : steps_[step_of_[node]].choice.get(); }
   MemoryNeed memory() const;
 
   // Layout changes of activations and gradients in the loop, and of variables once per version.
@@ -143,8 +144,8 @@ class Plan {
   Program program_;
   VariableStore* store_ = nullptr;
   PlanOptions options_;
-  std::vector<std::shared_ptr<const NodeChoice>> choices_;  // by node
-  std::vector<PlanStep> steps_;                             // by stage
+  std::vector<PlanStep> steps_;  // by stage
+  std::vector<int> step_of_;     // by node; -1: no kernel
   int stage_end_[3] = {0, 0, 0};
   std::vector<PlanBuffer> buffers_;
   std::vector<std::vector<int>> starts_, ends_;  // by step: arena buffers whose life begins or ends there

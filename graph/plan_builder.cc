@@ -61,7 +61,10 @@ absl::Status PlanBuilder::DeclareVariables() {
 // Nodes in order, stage after stage; the copies that fetches and written variables need come at the end of their stage.
 absl::Status PlanBuilder::AddSteps() {
   where_.resize(graph_.size());
-  plan_->choices_.resize(graph_.size());
+  plan_->step_of_.assign(graph_.size(), -1);
+  plan_->steps_.reserve(graph_.size());
+  plan_->buffers_.reserve(graph_.size());
+  lives_.reserve(graph_.size());
   for (Stage stage : {Stage::kCompute, Stage::kCommit, Stage::kUpdate}) {
     stage_ = stage;
     stage_begin_ = static_cast<int>(plan_->steps_.size());
@@ -85,8 +88,8 @@ absl::Status PlanBuilder::AddNode(int index) {
   }
   if (node.op->is_source()) {
     Where& where = where_[index][0];
-    where.layout = Layout::Plain(node.outputs[0]);
-    where.buffer = NewBuffer(where.layout.bytes());
+    where.layout = Keep(Layout::Plain(node.outputs[0]));
+    where.buffer = NewBuffer(where.layout->bytes());
     lives_[where.buffer].first_write = 0;
     lives_[where.buffer].fed = true;
     plan_->feeds_[node.name] = {where.buffer, node.outputs[0]};
@@ -110,7 +113,7 @@ absl::Status PlanBuilder::AddView(int index, InputOutputPair view) {
   }
   const Layout plain = Layout::Plain(graph_.type(input));
   GRADUS_ASSIGN_OR_RETURN(target.buffer, Ensure(input, plain));
-  target.layout = Layout::Plain(node.outputs[view.output]);
+  target.layout = Keep(Layout::Plain(node.outputs[view.output]));
   return absl::OkStatus();
 }
 
@@ -119,18 +122,18 @@ absl::Status PlanBuilder::AddKernel(int index) {
   Signature signature{node.op, node.attrs, {}, {}, {}, {}, nullptr};
   for (Value input : node.inputs) {
     const Where& where = where_[input.node][input.output];
-    const bool is_variable = where.variable >= 0;
-    const Layout layout = is_variable ? store_->layout(where.variable) : where.layout;
+    const LayoutPtr layout = where.variable >= 0 ? Keep(store_->layout(where.variable)) : where.layout;
     signature.types.push_back(graph_.type(input));
-    signature.flexible.push_back(is_variable && layout.any());
-    signature.inputs.push_back(layout.any() ? Layout::Plain(graph_.type(input)) : layout);
+    signature.flexible.push_back(layout->any());
+    signature.inputs.push_back(layout->any() ? Keep(Layout::Plain(graph_.type(input))) : layout);
   }
   for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
     auto parameter = parameter_of_.find(Value{index, output});
-    signature.wanted.push_back(
-        parameter == parameter_of_.end()
-            ? Layout()
-            : store_->layout(where_[parameter->second.node][parameter->second.output].variable));
+    Layout wanted;
+    if (parameter != parameter_of_.end()) {
+      wanted = store_->layout(where_[parameter->second.node][parameter->second.output].variable);
+    }
+    signature.wanted.push_back(Keep(wanted));
   }
   if (const NodeChoice* forward = node.forward < 0 ? nullptr : plan_->choice(node.forward); forward != nullptr) {
     signature.forward = &forward->candidate;
@@ -147,7 +150,7 @@ absl::Status PlanBuilder::AddKernel(int index) {
   step.inputs.reserve(node.inputs.size());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const bool any = i >= choice.inputs.size() || choice.inputs[i].any();
-    GRADUS_ASSIGN_OR_RETURN(int buffer, Ensure(node.inputs[i], any ? signature.inputs[i] : choice.inputs[i]));
+    GRADUS_ASSIGN_OR_RETURN(int buffer, Ensure(node.inputs[i], any ? *signature.inputs[i] : choice.inputs[i]));
     GRADUS_RETURN_IF_ERROR(CheckNotOverwritten(node, buffer));
     step.inputs.push_back(buffer);
   }
@@ -155,13 +158,13 @@ absl::Status PlanBuilder::AddKernel(int index) {
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     GRADUS_CHECK(!choice.outputs[i].any());
     const int buffer = NewBuffer(choice.outputs[i].bytes());
-    where_[index][i] = {buffer, choice.outputs[i], -1};
+    where_[index][i] = {buffer, Keep(choice.outputs[i]), -1};
     step.outputs.push_back(buffer);
   }
-  step.output_layouts = choice.outputs;
   if (choice.scratch_bytes > 0) step.scratch = NewBuffer(choice.scratch_bytes);
-  plan_->choices_[index] = *chosen;
-  AddStep(std::move(step), *std::move(chosen));
+  step.choice = *std::move(chosen);
+  plan_->step_of_[index] = static_cast<int>(plan_->steps_.size());
+  AddStep(std::move(step));
   return absl::OkStatus();
 }
 
@@ -192,18 +195,24 @@ absl::StatusOr<std::vector<PlanBuilder::ChoicePtr>> PlanBuilder::Candidates(cons
   if (entry == nullptr) {
     return absl::UnimplementedError("no kernel is registered; is the library of the operation linked in?");
   }
+  const auto copy = [](const std::vector<LayoutPtr>& layouts) {
+    std::vector<Layout> copies;
+    for (LayoutPtr layout : layouts) copies.push_back(*layout);
+    return copies;
+  };
+  const std::vector<Layout> at_hand = copy(signature.inputs), wanted = copy(signature.wanted);
   const KernelContext context{graph_,
                               node,
-                              signature.inputs,
+                              at_hand,
                               signature.flexible,
-                              signature.wanted,
+                              wanted,
                               signature.forward,
                               plan_->program_.inference,
                               plan_->options_.threads};
   GRADUS_ASSIGN_OR_RETURN(std::vector<Candidate> made, entry->factory(context));
   std::vector<ChoicePtr> candidates;
   for (Candidate& candidate : made) {
-    candidates.push_back(std::make_shared<const NodeChoice>(NodeChoice{signature.inputs, std::move(candidate)}));
+    candidates.push_back(std::make_shared<const NodeChoice>(NodeChoice{at_hand, std::move(candidate)}));
   }
   if (share) candidates_.emplace(signature, candidates);
   return candidates;
@@ -256,24 +265,40 @@ absl::StatusOr<int> PlanBuilder::EnsureVariable(int variable, const Layout& layo
   return VariableBuffer(variable, store_->Replica(variable, layout));
 }
 
+PlanBuilder::LayoutPtr PlanBuilder::Keep(const Layout& layout) {
+  // Equal layouts may still group dimensions differently, which kernel factories see.
+  const auto same = [&layout](LayoutPtr known) {
+    if (*known != layout) return false;
+    return layout.any() || layout.opaque() ||
+           std::equal(known->desc().dims, known->desc().dims + known->desc().ndims, layout.desc().dims,
+                      layout.desc().dims + layout.desc().ndims);
+  };
+  std::vector<LayoutPtr>& known = layouts_by_bytes_[layout.bytes()];
+  const auto found = std::find_if(known.begin(), known.end(), same);
+  if (found != known.end()) return *found;
+  layouts_.push_back(layout);
+  known.push_back(&layouts_.back());
+  return known.back();
+}
+
 absl::StatusOr<int> PlanBuilder::Ensure(Value value, const Layout& layout) {
   const Where where = where_[value.node][value.output];
   if (where.variable >= 0) return EnsureVariable(where.variable, layout);
-  if (where.layout == layout) return where.buffer;
+  if (where.layout == &layout || *where.layout == layout) return where.buffer;
   for (const auto& [known, buffer] : copies_[value]) {
-    if (known == layout) return buffer;
+    if (*known == layout) return buffer;
   }
   const Node& node = graph_.node(value);
   absl::StatusOr<int> copy =
-      AddCopy(node.name, where.buffer, where.layout, layout, graph_.type(value), parameter_of_.contains(value));
+      AddCopy(node.name, where.buffer, *where.layout, layout, graph_.type(value), parameter_of_.contains(value));
   if (!copy.ok()) return At(node, copy.status());
-  copies_[value].push_back({layout, *copy});
+  copies_[value].push_back({Keep(layout), *copy});
   return copy;
 }
 
 absl::StatusOr<int> PlanBuilder::AddCopy(const std::string& name, int from_buffer, const Layout& from,
                                          const Layout& to, const TensorType& type, bool of_gradient) {
-  if (!from.plain() && !to.plain() && absl::IsUnimplemented(ReorderDesc(from, to).status())) {
+  if (!from.plain() && !to.plain() && absl::IsUnimplemented(ReorderChoice(from, to).status())) {
     const Layout plain = Layout::Plain(type);
     GRADUS_ASSIGN_OR_RETURN(int middle, AddCopy(name, from_buffer, from, plain, type, of_gradient));
     return AddCopy(name, middle, plain, to, type, of_gradient);
@@ -286,19 +311,32 @@ absl::StatusOr<int> PlanBuilder::AddCopy(const std::string& name, int from_buffe
 
 absl::Status PlanBuilder::AddReorder(const std::string& name, int from_buffer, const Layout& from, int to_buffer,
                                      const Layout& to) {
-  GRADUS_ASSIGN_OR_RETURN(dnnl::reorder::primitive_desc desc, ReorderDesc(from, to));
-  auto choice = std::make_shared<const NodeChoice>(
-      NodeChoice{{from}, OneDnnCandidate(desc, {{DNNL_ARG_FROM, 0}}, {{DNNL_ARG_TO, 0}})});
   PlanStep step;
+  GRADUS_ASSIGN_OR_RETURN(step.choice, ReorderChoice(from, to));
   step.name = absl::StrCat("reorder ", name, " ", from.ToString(), " -> ", to.ToString());
-  step.implementation = choice->candidate.implementation;
+  step.implementation = step.choice->candidate.implementation;
   step.stage = stage_;
   step.inputs = {from_buffer};
   step.outputs = {to_buffer};
-  step.output_layouts = {to};
-  if (choice->candidate.scratch_bytes > 0) step.scratch = NewBuffer(choice->candidate.scratch_bytes);
-  AddStep(std::move(step), std::move(choice));
+  if (step.choice->candidate.scratch_bytes > 0) step.scratch = NewBuffer(step.choice->candidate.scratch_bytes);
+  AddStep(std::move(step));
   return absl::OkStatus();
+}
+
+absl::StatusOr<PlanBuilder::ChoicePtr> PlanBuilder::ReorderChoice(const Layout& from, const Layout& to) {
+  ChoicePtr& choice = reorders_[{Keep(from), Keep(to)}];
+  if (choice == nullptr) {
+    GRADUS_ASSIGN_OR_RETURN(dnnl::reorder::primitive_desc desc, ReorderDesc(from, to));
+    choice = std::make_shared<const NodeChoice>(
+        NodeChoice{{from}, OneDnnCandidate(desc, {{DNNL_ARG_FROM, 0}}, {{DNNL_ARG_TO, 0}})});
+  }
+  return choice;
+}
+
+void PlanBuilder::AddStep(PlanStep step) {
+  step.output_layouts = step.choice->candidate.outputs;
+  plan_->steps_.push_back(std::move(step));
+  Track(static_cast<int>(plan_->steps_.size()) - 1);
 }
 
 absl::Status PlanBuilder::CheckNotOverwritten(const Node& reader, int buffer) const {
@@ -308,20 +346,13 @@ absl::Status PlanBuilder::CheckNotOverwritten(const Node& reader, int buffer) co
                                                             "', which an earlier stage of the step writes")));
 }
 
-void PlanBuilder::AddStep(PlanStep step, ChoicePtr choice) {
-  plan_->steps_.push_back(std::move(step));
-  makers_.push_back(std::move(choice));
-  Track(static_cast<int>(plan_->steps_.size()) - 1);
-}
-
 absl::Status PlanBuilder::MakeKernels() {
-  for (size_t s = 0; s < plan_->steps_.size(); ++s) {
-    absl::StatusOr<std::unique_ptr<Kernel>> kernel = makers_[s]->candidate.make();
+  for (PlanStep& step : plan_->steps_) {
+    absl::StatusOr<std::unique_ptr<Kernel>> kernel = step.choice->candidate.make();
     if (!kernel.ok()) {
-      return absl::Status(kernel.status().code(),
-                          absl::StrCat("'", plan_->steps_[s].name, "': ", kernel.status().message()));
+      return absl::Status(kernel.status().code(), absl::StrCat("'", step.name, "': ", kernel.status().message()));
     }
-    plan_->steps_[s].kernel = *std::move(kernel);
+    step.kernel = *std::move(kernel);
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,7 @@
 #ifndef GRADUS_GRAPH_PLAN_BUILDER_H_
 #define GRADUS_GRAPH_PLAN_BUILDER_H_
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,10 +30,13 @@ class PlanBuilder {
  private:
   using ChoicePtr = std::shared_ptr<const NodeChoice>;
 
+  // Layouts are large and few: each is kept once, so that most comparisons are of addresses.
+  using LayoutPtr = const Layout*;
+
   // Where a value is and how it lies there. A variable has no buffer until a reader says in which layout.
   struct Where {
     int buffer = -1;
-    Layout layout;
+    LayoutPtr layout = nullptr;
     int variable = -1;  // of the store
   };
 
@@ -41,7 +45,7 @@ class PlanBuilder {
     const OpDef* op;
     Attrs attrs;
     std::vector<TensorType> types;  // of inputs
-    std::vector<Layout> inputs, wanted;
+    std::vector<LayoutPtr> inputs, wanted;
     std::vector<bool> flexible;
     const Candidate* forward;
 
@@ -51,7 +55,7 @@ class PlanBuilder {
     }
     template <typename H>
     friend H AbslHashValue(H h, const Signature& s) {
-      return H::combine(std::move(h), s.op, s.attrs, s.types, s.forward);
+      return H::combine(std::move(h), s.op, s.attrs, s.types, s.inputs, s.wanted, s.forward);
     }
   };
 
@@ -75,6 +79,7 @@ class PlanBuilder {
   absl::StatusOr<std::vector<ChoicePtr>> Candidates(const Node& node, const Signature& signature);
   absl::Status MakeKernels();
 
+  LayoutPtr Keep(const Layout& layout);
   // The buffer that holds `value` in `layout`, made by a copy or as a variable's replica if need be.
   absl::StatusOr<int> Ensure(Value value, const Layout& layout);
   absl::StatusOr<int> EnsureVariable(int variable, const Layout& layout);
@@ -83,7 +88,8 @@ class PlanBuilder {
                               const TensorType& type, bool of_gradient);
   absl::Status AddReorder(const std::string& name, int from_buffer, const Layout& from, int to_buffer,
                           const Layout& to);
-  void AddStep(PlanStep step, ChoicePtr choice);
+  absl::StatusOr<ChoicePtr> ReorderChoice(const Layout& from, const Layout& to);
+  void AddStep(PlanStep step);
   // An error if the buffer is a variable that an earlier stage has written: reads see the value from before the step.
   absl::Status CheckNotOverwritten(const Node& reader, int buffer) const;
   int NewBuffer(int64_t bytes);
@@ -117,13 +123,15 @@ class PlanBuilder {
   std::vector<bool> assigned_;             // by the store's variable: whether this program writes it
   std::vector<bool> overwritten_;          // by the store's variable: its stage is done
   std::vector<std::vector<Where>> where_;  // by node and output
-  std::vector<ChoicePtr> makers_;          // by step: what makes its kernel
+  std::deque<Layout> layouts_;             // that Keep has seen
+  absl::flat_hash_map<int64_t, std::vector<LayoutPtr>> layouts_by_bytes_;
   absl::flat_hash_map<Signature, std::vector<ChoicePtr>> candidates_;
-  absl::flat_hash_map<Value, std::vector<std::pair<Layout, int>>> copies_;  // other layouts of a value
-  absl::flat_hash_map<Value, Value> parameter_of_;                          // of gradients
-  absl::flat_hash_map<std::pair<int, int>, int> variable_buffer_;           // (variable, replica) -> buffer
-  Stage stage_ = Stage::kCompute;                                           // whose nodes are being added
-  int stage_begin_ = 0;                                                     // its first step
+  absl::flat_hash_map<std::pair<LayoutPtr, LayoutPtr>, ChoicePtr> reorders_;   // from, to
+  absl::flat_hash_map<Value, std::vector<std::pair<LayoutPtr, int>>> copies_;  // other layouts of a value
+  absl::flat_hash_map<Value, Value> parameter_of_;                             // of gradients
+  absl::flat_hash_map<std::pair<int, int>, int> variable_buffer_;              // (variable, replica) -> buffer
+  Stage stage_ = Stage::kCompute;                                              // whose nodes are being added
+  int stage_begin_ = 0;                                                        // its first step
   std::vector<Write> writes_;
   std::vector<Life> lives_;  // by buffer
 };

@@ -35,7 +35,7 @@ absl::Status PlanBuilder::AddWrites() {
 absl::Status PlanBuilder::PrepareWrite(Write* write) {
   const TensorType& type = graph_.type(write->value);
   const Where where = where_[write->value.node][write->value.output];
-  const Layout layout = where.variable < 0 ? where.layout : store_->layout(where.variable);
+  const Layout layout = where.variable < 0 ? *where.layout : store_->layout(where.variable);
   GRADUS_ASSIGN_OR_RETURN(Layout storage,
                           store_->FixLayout(write->variable, layout.any() ? Layout::Plain(type) : layout));
   GRADUS_ASSIGN_OR_RETURN(write->buffer, Ensure(write->value, storage));
@@ -67,7 +67,7 @@ bool PlanBuilder::MayWriteInPlace(const Write& write, int storage) const {
   if (made < stage_begin_ || lives_[write.buffer].merged_into != write.buffer) return false;
   if (made != last_read) return made > last_read;
   const PlanStep& step = plan_->steps_[made];
-  if (step.node < 0 || !makers_[made]->candidate.in_place) return false;
+  if (step.node < 0 || !step.choice->candidate.in_place) return false;
   if (std::count(step.inputs.begin(), step.inputs.end(), storage) != 1) return false;
   const std::vector<InputOutputPair>& pairs = graph_.node(step.node).op->in_place();
   return std::any_of(pairs.begin(), pairs.end(), [&](InputOutputPair pair) {
@@ -90,7 +90,7 @@ void PlanBuilder::KeepFeedsAndFetches() {
 void PlanBuilder::ShareMemory() {
   for (int s = 0; s < static_cast<int>(plan_->steps_.size()); ++s) {
     const PlanStep& step = plan_->steps_[s];
-    if (step.node < 0 || !makers_[s]->candidate.in_place) continue;
+    if (step.node < 0 || !step.choice->candidate.in_place) continue;
     for (InputOutputPair pair : graph_.node(step.node).op->in_place()) TryInPlace(s, pair);
   }
 }
@@ -109,9 +109,9 @@ void PlanBuilder::TryInPlace(int s, InputOutputPair pair) {
     if (Root(other) == memory) return;  // taken by another output of this step
   }
   const Value value = graph_.node(step.node).inputs[pair.input];
-  const std::vector<Layout>& asked = makers_[s]->candidate.inputs;
+  const std::vector<Layout>& asked = step.choice->candidate.inputs;
   const bool any = pair.input >= static_cast<int>(asked.size()) || asked[pair.input].any();
-  const Layout& have = any ? where_[value.node][value.output].layout : asked[pair.input];
+  const Layout& have = any ? *where_[value.node][value.output].layout : asked[pair.input];
   if (have != step.output_layouts[pair.output]) return;
   lives_[output].merged_into = memory;
   lives_[memory].last_read = lives_[output].last_read;
