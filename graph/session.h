@@ -33,7 +33,9 @@ struct SessionOptions {
   int64_t memory_budget = 0;  // bytes; 0: what the machine has left
   bool debug_arena = false;   // see PlanOptions
   PassOptions passes;
-  absl::flat_hash_map<std::string, std::string> kernel_choices;  // see PlanOptions
+  // See PlanOptions. For training alone: programs for inference have nodes of the same names, and choose as they always
+  // do.
+  absl::flat_hash_map<std::string, std::string> kernel_choices;
 };
 
 // Cores that this process may run on.
