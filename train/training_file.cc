@@ -1,54 +1,133 @@
 #include "train/training_file.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "core/error_list.h"
 #include "core/file.h"
+#include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "core/text_proto.h"
 
 namespace gradus {
 namespace {
 
+constexpr int64_t kMostEpochs = 1'000'000'000;
+constexpr int64_t kMostSteps = 1'000'000'000'000;
+constexpr int64_t kMostAccumulated = 1'000'000;
+constexpr size_t kLongestPath = 4096;  // of Linux
+
+// All mistakes of the training file that show without data and model.
 class Checker {
  public:
   explicit Checker(const TrainingFile& file) : file_(file) {}
 
   void Check(bool good, const std::string& field, absl::string_view message) {
-    if (good) return;
-    errors_.push_back(absl::StrCat(file_.source.Lookup(field).ToString(), ": ", field, " ", message));
+    if (!good) errors_.Add(file_.source.Lookup(field), absl::StrCat(field, " ", message));
   }
-  template <typename T>
-  void AtLeast(T value, T least, const std::string& field) {
+  void AtLeast(int64_t value, int64_t least, const std::string& field) {
     Check(value >= least, field, absl::StrCat("is ", value, "; it must be at least ", least));
   }
-  void InRange(double value, double low, double high, bool high_open, const std::string& field) {
-    const bool good = value >= low && (high_open ? value < high : value <= high);
-    Check(good, field, absl::StrCat("is ", value, "; it must be in [", low, ", ", high, high_open ? ")" : "]"));
+  void InRange(int64_t value, int64_t least, int64_t most, const std::string& field) {
+    Check(value >= least && value <= most, field, absl::StrCat("is ", value, "; it must be ", least, " to ", most));
   }
+  // In [0, 1).
+  void Fraction(double value, const std::string& field) {
+    Check(value >= 0 && value < 1, field, absl::StrCat("is ", value, "; it must be at least 0 and below 1"));
+  }
+  // Kernels take numbers as f32: neither NaN nor more than that type holds.
+  void Positive(double value, const std::string& field) { Real(value, value > 0, "above 0", field); }
+  void NotNegative(double value, const std::string& field) { Real(value, value >= 0, "0 or more", field); }
 
-  absl::Status Result() const {
-    if (errors_.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
-  }
+  std::string Place(const std::string& field) const { return file_.source.Lookup(field).ToString(); }
+  absl::Status Result() const { return errors_.ToStatus(); }
 
  private:
+  void Real(double value, bool in_range, absl::string_view range, const std::string& field) {
+    constexpr float kMost = std::numeric_limits<float>::max();
+    if (value > kMost) return Check(false, field, absl::StrCat("is ", value, "; it must be at most ", kMost));
+    Check(in_range, field, absl::StrCat("is ", value, "; it must be a number ", range));
+  }
+
   const TrainingFile& file_;
-  std::vector<std::string> errors_;
+  ErrorList errors_;
 };
 
-void CheckOptimizer(const Optimizer& optimizer, Checker* checker) {
+void CheckLength(const Training& t, Checker* checker) {
+  if (t.has_epochs() && t.has_steps()) {
+    checker->Check(
+        false, "steps",
+        absl::StrCat("and epochs (", checker->Place("epochs"), ") both say how long to train; keep one of them"));
+  }
+  if (t.has_epochs()) checker->InRange(t.epochs(), 1, kMostEpochs, "epochs");
+  if (t.has_steps()) checker->InRange(t.steps(), 1, kMostSteps, "steps");
+  checker->AtLeast(t.batch_size(), 1, "batch_size");
+  if (t.has_eval_batch_size()) checker->AtLeast(t.eval_batch_size(), 1, "eval_batch_size");
+  checker->InRange(t.accumulate(), 1, kMostAccumulated, "accumulate");
+}
+
+void CheckOptimizer(const Training& t, Checker* checker) {
+  checker->Positive(t.learning_rate(), "learning_rate");
+  checker->NotNegative(t.weight_decay(), "weight_decay");
+  checker->NotNegative(t.weight_decay_l1(), "weight_decay_l1");
+  checker->NotNegative(t.clip_norm(), "clip_norm");
+  const Optimizer& optimizer = t.optimizer();
   if (optimizer.has_sgd()) {
-    checker->InRange(optimizer.sgd().momentum(), 0, 1, true, "optimizer.sgd.momentum");
+    checker->Fraction(optimizer.sgd().momentum(), "optimizer.sgd.momentum");
     checker->Check(!optimizer.sgd().nesterov() || optimizer.sgd().momentum() > 0, "optimizer.sgd.nesterov",
                    "needs a momentum above 0");
   }
   if (optimizer.has_adam()) {
-    checker->InRange(optimizer.adam().beta1(), 0, 1, true, "optimizer.adam.beta1");
-    checker->InRange(optimizer.adam().beta2(), 0, 1, true, "optimizer.adam.beta2");
-    checker->Check(optimizer.adam().epsilon() > 0, "optimizer.adam.epsilon", "must be above 0");
+    checker->Fraction(optimizer.adam().beta1(), "optimizer.adam.beta1");
+    checker->Fraction(optimizer.adam().beta2(), "optimizer.adam.beta2");
+    checker->Positive(optimizer.adam().epsilon(), "optimizer.adam.epsilon");
+  }
+}
+
+// What asks for evaluation without saying on what.
+void CheckEvaluation(const Training& t, Checker* checker) {
+  checker->AtLeast(t.evaluation().every_steps(), 0, "evaluation.every_steps");
+  checker->AtLeast(t.checkpoint().every_steps(), 0, "checkpoint.every_steps");
+  checker->AtLeast(t.checkpoint().keep(), 1, "checkpoint.keep");
+  if (t.has_early_stop()) {
+    checker->AtLeast(t.early_stop().patience(), 1, "early_stop.patience");
+    checker->NotNegative(t.early_stop().min_delta(), "early_stop.min_delta");
+  }
+  if (t.has_eval_data()) return;
+  constexpr char kNeedsData[] = "needs eval_data: without it there is no evaluation";
+  checker->Check(!t.has_evaluation(), "evaluation", kNeedsData);
+  checker->Check(!t.checkpoint().has_best_metric(), "checkpoint.best_metric", kNeedsData);
+  checker->Check(!t.has_early_stop(), "early_stop", kNeedsData);
+}
+
+void CheckLists(const Training& t, Checker* checker) {
+  std::vector<std::string> fed;
+  for (int i = 0; i < t.feed_size(); ++i) {
+    const std::string field = absl::StrCat("feed[", i, "]");
+    const std::string& input = t.feed(i).input();
+    checker->Check(t.feed(i).has_input() && t.feed(i).has_column(), field, "needs both `input` and `column`");
+    const size_t first = std::find(fed.begin(), fed.end(), input) - fed.begin();
+    if (first < fed.size() && !input.empty()) {
+      checker->Check(false, field,
+                     absl::StrCat("feeds '", input, "' as feed[", first, "] (",
+                                  checker->Place(absl::StrCat("feed[", first, "]")), ") does already"));
+    }
+    fed.push_back(input);
+  }
+  for (int i = 0; i < t.init_from_size(); ++i) {
+    const std::string field = absl::StrCat("init_from[", i, "]");
+    checker->Check(t.init_from(i).has_checkpoint(), field, "needs `checkpoint`");
+    for (int r = 0; r < t.init_from(i).rename_size(); ++r) {
+      const InitFrom::Rename& rename = t.init_from(i).rename(r);
+      checker->Check(!rename.to().empty() && !rename.from().empty(), absl::StrCat(field, ".rename[", r, "]"),
+                     "needs both `to` (the name here) and `from` (the name there)");
+    }
   }
 }
 
@@ -56,38 +135,14 @@ absl::Status CheckTraining(const TrainingFile& file) {
   const Training& t = file.training;
   Checker checker(file);
   checker.Check(t.has_train_data(), "train_data", "is missing: say where training examples come from");
-  checker.AtLeast<int64_t>(t.batch_size(), 1, "batch_size");
-  if (t.has_eval_batch_size()) checker.AtLeast<int64_t>(t.eval_batch_size(), 1, "eval_batch_size");
-  checker.Check(!(t.has_epochs() && t.has_steps()), "steps", "and epochs are both given; give one of them");
-  if (t.has_epochs()) checker.AtLeast<int64_t>(t.epochs(), 1, "epochs");
-  if (t.has_steps()) checker.AtLeast<int64_t>(t.steps(), 1, "steps");
-  checker.Check(std::isfinite(t.learning_rate()) && t.learning_rate() > 0, "learning_rate",
-                absl::StrCat("is ", t.learning_rate(), "; it must be above 0"));
-  checker.Check(std::isfinite(t.weight_decay()) && t.weight_decay() >= 0, "weight_decay", "must not be negative");
-  checker.Check(std::isfinite(t.weight_decay_l1()) && t.weight_decay_l1() >= 0, "weight_decay_l1",
-                "must not be negative");
-  checker.Check(std::isfinite(t.clip_norm()) && t.clip_norm() >= 0, "clip_norm", "must not be negative");
-  checker.AtLeast<int64_t>(t.accumulate(), 1, "accumulate");
-  checker.AtLeast<int64_t>(t.log_every_steps(), 1, "log_every_steps");
-  checker.AtLeast<int64_t>(t.memory_budget(), 0, "memory_budget");
-  checker.InRange(t.threads(), 0, 1024, false, "threads");
-  checker.InRange(t.loader_threads(), 0, 256, false, "loader_threads");
-  checker.AtLeast<int64_t>(t.evaluation().every_steps(), 0, "evaluation.every_steps");
-  checker.AtLeast<int64_t>(t.checkpoint().every_steps(), 0, "checkpoint.every_steps");
-  checker.AtLeast<int64_t>(t.checkpoint().keep(), 1, "checkpoint.keep");
-  if (t.has_early_stop()) {
-    checker.Check(t.has_eval_data(), "early_stop", "needs eval_data: there is nothing to judge by");
-    checker.AtLeast<int64_t>(t.early_stop().patience(), 1, "early_stop.patience");
-    checker.AtLeast<double>(t.early_stop().min_delta(), 0, "early_stop.min_delta");
-  }
-  for (int i = 0; i < t.feed_size(); ++i) {
-    checker.Check(t.feed(i).has_input() && t.feed(i).has_column(), absl::StrCat("feed[", i, "]"),
-                  "needs both `input` and `column`");
-  }
-  for (int i = 0; i < t.init_from_size(); ++i) {
-    checker.Check(t.init_from(i).has_checkpoint(), absl::StrCat("init_from[", i, "]"), "needs `checkpoint`");
-  }
-  CheckOptimizer(t.optimizer(), &checker);
+  CheckLength(t, &checker);
+  CheckOptimizer(t, &checker);
+  CheckEvaluation(t, &checker);
+  CheckLists(t, &checker);
+  checker.AtLeast(t.log_every_steps(), 1, "log_every_steps");
+  checker.AtLeast(t.memory_budget(), 0, "memory_budget");
+  checker.InRange(t.threads(), 0, 1024, "threads");
+  checker.InRange(t.loader_threads(), 0, 256, "loader_threads");
   return checker.Result();
 }
 
@@ -97,42 +152,109 @@ absl::Status ApplyOverrides(absl::Span<const std::string> overrides, TrainingFil
     const absl::Status status = ApplyOverride(assignment, &file->training, &file->source);
     if (!status.ok()) errors.push_back(std::string(status.message()));
   }
-  // One way of saying how long replaces the other, when the flag is the one that says it.
-  const bool sets_steps = std::any_of(overrides.begin(), overrides.end(),
-                                      [](const std::string& s) { return s.rfind("steps=", 0) == 0; });
-  const bool sets_epochs = std::any_of(overrides.begin(), overrides.end(),
-                                       [](const std::string& s) { return s.rfind("epochs=", 0) == 0; });
-  if (sets_steps && !sets_epochs) file->training.clear_epochs();
-  if (sets_epochs && !sets_steps) file->training.clear_steps();
   if (!errors.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors, "\n"));
+  // One way of saying how long replaces the other, when the flag is the one that says it.
+  const auto sets = [overrides](absl::string_view field) {
+    return std::any_of(overrides.begin(), overrides.end(),
+                       [field](const std::string& assignment) { return absl::StartsWith(assignment, field); });
+  };
+  if (sets("steps=") && !sets("epochs=")) file->training.clear_epochs();
+  if (sets("epochs=") && !sets("steps=")) file->training.clear_steps();
   return absl::OkStatus();
+}
+
+// Both messages, for mistakes that show at the same time.
+absl::Status Join(const absl::Status& a, const absl::Status& b) {
+  if (a.ok() || b.ok()) return a.ok() ? b : a;
+  return absl::InvalidArgumentError(absl::StrCat(a.message(), "\n", b.message()));
+}
+
+// What is said after "No such file": the nearest name of the folder, or those that there are.
+std::string NearestFile(const std::string& path) {
+  constexpr absl::string_view kEnding = ".textproto";
+  const absl::StatusOr<std::vector<std::string>> names = ListFolder(ParentFolder(path));
+  if (!names.ok()) return "";
+  std::vector<std::string> stems;
+  for (absl::string_view name : *names) {
+    if (absl::ConsumeSuffix(&name, kEnding)) stems.emplace_back(name);
+  }
+  const std::string name = path.substr(path.rfind('/') + 1);  // all of it without a '/'
+  const std::string nearest = NearestName(absl::StripSuffix(name, kEnding), stems);
+  if (!nearest.empty()) return absl::StrCat("; did you mean '", nearest, kEnding, "'?");
+  constexpr size_t kMost = 8;
+  if (stems.empty() || stems.size() > kMost) return "";
+  return absl::StrCat("; there is: ", absl::StrJoin(stems, absl::StrCat(kEnding, ", ")), kEnding);
+}
+
+// Reads a file that a user has named.
+absl::StatusOr<std::string> ReadNamedFile(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxTextBytes);
+  if (!absl::IsNotFound(text.status())) return text;
+  return absl::NotFoundError(absl::StrCat(text.status().message(), NearestFile(path)));
+}
+
+absl::Status ParseTraining(absl::string_view text, const std::string& path, absl::Span<const std::string> overrides,
+                           TrainingFile* file) {
+  file->path = path;
+  file->text = std::string(text);
+  absl::StatusOr<SourceMap> source = ParseText(text, path, &file->training);
+  if (!source.ok()) {
+    Model model;
+    if (!ParseText(text, path, &model).ok() || model.layer().empty()) return source.status();
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": this is a model file; wanted is a training file, which names it as `model`"));
+  }
+  file->source = *std::move(source);
+  return ApplyOverrides(overrides, file);
+}
+
+absl::StatusOr<LoadedModel> ParseModel(absl::string_view text, const std::string& path) {
+  absl::StatusOr<LoadedModel> model = LoadModelText(text, path);
+  Training training;
+  if (!model.ok() && ParseText(text, path, &training).ok() && training.has_model()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": this is a training file; wanted is a model file"));
+  }
+  GRADUS_RETURN_IF_ERROR(model.status());
+  const auto& losses = model->written.loss();
+  if (std::any_of(losses.begin(), losses.end(), [](const Loss& loss) { return loss.only() != EVALUATE; })) {
+    return model;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, losses.empty() ? ": the model has no loss" : ": the model has losses for evaluation only",
+                   "; training needs one, like `loss { name: \"xent\" target: \"label\" softmax_cross_entropy {} }`"));
+}
+
+absl::StatusOr<LoadedModel> ReadModel(const TrainingFile& file) {
+  const std::string& name = file.training.model();
+  const SourceLocation where = file.source.Lookup("model");
+  if (!file.training.has_model()) {
+    return ErrorAt(where, "model is missing: name the model file, relative to this one, like `model: \"m.textproto\"`");
+  }
+  if (name.size() > kLongestPath) {
+    return ErrorAt(where, absl::StrCat("model is a name of ", name.size(), " bytes; no path is that long"));
+  }
+  const std::string path = PathBesides(file, name);
+  absl::StatusOr<std::string> text = ReadNamedFile(path);
+  if (!text.ok()) return ErrorAt(where, absl::StrCat("model: ", text.status().message()));
+  return ParseModel(*text, path);
 }
 
 }  // namespace
 
+std::string PathBesides(const TrainingFile& file, const std::string& path) {
+  return absl::StrContains(file.path, '/') ? JoinPath(ParentFolder(file.path), path) : path;
+}
+
 absl::StatusOr<TrainingFile> LoadTrainingFile(const std::string& path, absl::Span<const std::string> overrides) {
+  absl::StatusOr<std::string> text = ReadNamedFile(path);
+  if (!text.ok()) {
+    return absl::Status(text.status().code(), absl::StrCat("training file: ", text.status().message()));
+  }
   TrainingFile file;
-  file.path = path;
-  GRADUS_ASSIGN_OR_RETURN(TextFile text, ParseTextFile(path, &file.training));
-  file.text = std::move(text.text);
-  file.source = std::move(text.source);
-  GRADUS_RETURN_IF_ERROR(ApplyOverrides(overrides, &file));
-  const absl::Status checked = CheckTraining(file);
-  if (!file.training.has_model()) {
-    const std::string missing = absl::StrCat(path, ": model is missing: name the model file, relative to this one");
-    return absl::InvalidArgumentError(checked.ok() ? missing : absl::StrCat(missing, "\n", checked.message()));
-  }
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash);
-  absl::StatusOr<LoadedModel> model = LoadModel(JoinPath(folder, file.training.model()));
-  if (!model.ok() && !checked.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(checked.message(), "\n", model.status().message()));
-  }
-  GRADUS_RETURN_IF_ERROR(checked);
-  if (absl::IsNotFound(model.status())) {
-    return ErrorAt(file.source.Lookup("model"), model.status().message());
-  }
-  GRADUS_ASSIGN_OR_RETURN(file.model, std::move(model));
+  GRADUS_RETURN_IF_ERROR(ParseTraining(*text, path, overrides, &file));
+  absl::StatusOr<LoadedModel> model = ReadModel(file);
+  GRADUS_RETURN_IF_ERROR(Join(CheckTraining(file), model.status()));
+  file.model = *std::move(model);
   return file;
 }
 
@@ -140,12 +262,10 @@ absl::StatusOr<TrainingFile> LoadTrainingText(absl::string_view text, const std:
                                               absl::string_view model_text, const std::string& model_name,
                                               absl::Span<const std::string> overrides) {
   TrainingFile file;
-  file.path = name;
-  file.text = std::string(text);
-  GRADUS_ASSIGN_OR_RETURN(file.source, ParseText(text, name, &file.training));
-  GRADUS_RETURN_IF_ERROR(ApplyOverrides(overrides, &file));
-  GRADUS_RETURN_IF_ERROR(CheckTraining(file));
-  GRADUS_ASSIGN_OR_RETURN(file.model, LoadModelText(model_text, model_name));
+  GRADUS_RETURN_IF_ERROR(ParseTraining(text, name, overrides, &file));
+  absl::StatusOr<LoadedModel> model = ParseModel(model_text, model_name);
+  GRADUS_RETURN_IF_ERROR(Join(CheckTraining(file), model.status()));
+  file.model = *std::move(model);
   return file;
 }
 

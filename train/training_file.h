@@ -22,14 +22,17 @@ struct TrainingFile {
   LoadedModel model;
 };
 
-// Reads a training file, applies overrides ("path.to.field=value", one for each --set), checks every number, then reads the
-// model. All mistakes that can be seen at once are reported at once.
+// Reads a training file, applies overrides ("path.to.field=value", one for each --set), checks every number, then reads
+// the model, which must have a loss. All mistakes that can be seen at once are reported at once.
 absl::StatusOr<TrainingFile> LoadTrainingFile(const std::string& path, absl::Span<const std::string> overrides);
 
 // The same for texts in memory; `name` and `model_name` are what places show.
 absl::StatusOr<TrainingFile> LoadTrainingText(absl::string_view text, const std::string& name,
                                               absl::string_view model_text, const std::string& model_name,
                                               absl::Span<const std::string> overrides);
+
+// Where a path that the training file mentions leads: it starts from the file's folder.
+std::string PathBesides(const TrainingFile& file, const std::string& path);
 
 }  // namespace gradus
 
