@@ -1,5 +1,7 @@
 #include "train/data_binding.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/nearest_name.h"
@@ -21,6 +23,20 @@ bool Fits(const Input& input, const TensorType& column) {
     if (input.dims(d) != -1 && input.dims(d) != column.shape[d]) return false;
   }
   return true;
+}
+
+// The types of an input and a column, and what the input would have to be: the remedy.
+std::string Mismatch(const Input& input, const std::string& place, const Column& column) {
+  std::string fitting;
+  if (column.type.dtype == DType::kInt32 || column.type.dtype == DType::kFloat32) {
+    fitting = absl::StrCat("; what would fit is `input { name: \"", input.name(), "\"");
+    const std::string dims = absl::StrJoin(column.type.shape.dims(), ", ");
+    if (!dims.empty()) absl::StrAppend(&fitting, " dims: [", dims, "]");
+    absl::StrAppend(&fitting, column.type.dtype == DType::kInt32 ? " dtype: INT32" : "", " }`");
+  }
+  return absl::StrCat("column '", column.name, "' is ", column.type.ToString(), " for each example, but input '",
+                      input.name(), "' (", place, ") is ", input.dtype() == Input::INT32 ? "i32" : "f32", "[",
+                      absl::StrJoin(input.dims(), ", "), "]", fitting);
 }
 
 }  // namespace
@@ -56,15 +72,13 @@ absl::StatusOr<DataBinding> DataBinding::Make(const TrainingFile& file, const st
     const std::string place = file.model.model.Where(absl::StrCat("input[", i, "]")).ToString();
     if (column == names.end()) {
       fail(where, absl::StrCat("the data set of ", stream, " has no column '", wanted, "' for input '", input.name(),
-                               "' of ", place, Suggestion(wanted, names)));
+                               "' (", place, ")", wanted == input.name() ? ", and no `feed` gives it another" : "",
+                               Suggestion(wanted, names)));
       continue;
     }
     const int index = static_cast<int>(column - names.begin());
     if (!Fits(input, columns[index].type)) {
-      fail(where, absl::StrCat("column '", wanted, "' is ", columns[index].type.ToString(), ", but input '",
-                               input.name(), "' of ", place, " is ",
-                               input.dtype() == Input::INT32 ? "i32" : "f32", "[", absl::StrJoin(input.dims(), ", "),
-                               "]"));
+      fail(where, Mismatch(input, place, columns[index]));
       continue;
     }
     binding.bound_.push_back({input.name(), index});

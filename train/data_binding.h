@@ -1,4 +1,5 @@
-// Which column of a data set feeds which input of a model: by name, unless a `feed` of the training file says otherwise.
+// Which column of a data set feeds which input of a model: by name, unless a `feed` of the training file says
+// otherwise.
 #ifndef GRADUS_TRAIN_DATA_BINDING_H_
 #define GRADUS_TRAIN_DATA_BINDING_H_
 
@@ -18,8 +19,9 @@ namespace gradus {
 
 class DataBinding {
  public:
-  // Binds every input of the model to a column. An input without a column, and one whose type per example differs from its
-  // column's, are errors that name both with their places; `stream` is the field of the training file ("eval_data").
+  // Binds every input of the model to a column. An input without a column, and one whose type per example differs from
+  // its column's, are errors that name both with their places; `stream` is the field of the training file
+  // ("eval_data").
   static absl::StatusOr<DataBinding> Make(const TrainingFile& file, const std::string& stream,
                                           absl::Span<const Column> columns);
 
