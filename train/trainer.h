@@ -1,17 +1,18 @@
 // A whole training run: data, steps, evaluation, checkpoints, logs. The loop behind `//examples:train`.
 //
-// A run is a pure function of its files, seed, thread count and kernel choices: stopped or killed at any moment and resumed
-// it ends with the same bytes as one that was left alone.
+// A run is a pure function of its files, seed, thread count and kernel choices: stopped or killed at any moment and
+// resumed it ends with the same bytes as one that was left alone.
 #ifndef GRADUS_TRAIN_TRAINER_H_
 #define GRADUS_TRAIN_TRAINER_H_
 
 #include <cstdint>
-#include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "data/dataset_registry.h"
@@ -19,6 +20,7 @@
 #include "train/checkpoint.h"
 #include "train/data_binding.h"
 #include "train/evaluator.h"
+#include "train/judge.h"
 #include "train/learner.h"
 #include "train/metrics_log.h"
 #include "train/progress.h"
@@ -30,60 +32,81 @@
 namespace gradus {
 
 struct TrainerOptions {
-  std::string data_dir;
+  std::string data_dir;  // where relative paths of data sets start from; empty: the current folder
   std::string run_dir;
   bool resume = false;
   bool debug_arena = false;
   PassOptions passes;
-  // Data sets of the program's own, in place of those that the training file names; null: the file's.
+  // Data sets of the program's own, in place of those that the training file names; null: the file's. The file still
+  // says how they are used (`train_data { shuffle: false }`).
   std::shared_ptr<const Dataset> train_dataset, eval_dataset;
 };
 
 struct TrainResult {
   int64_t step = 0;
-  double loss = 0;                                         // of the last step
+  double loss = 0;                                         // of the last step; NaN when none was made
   std::vector<std::pair<std::string, double>> evaluation;  // the last one's
   double examples_per_second = 0;                          // while training, over this process's steps
   int64_t peak_bytes = 0;                                  // peak resident memory of the process
-  int exit_code = 0;                                       // 130 or 143 when a signal ended the run, after saving
+  int exit_code = 0;                                       // 130 or 143 when a signal stopped the run, after saving
 
-  // One JSON object: step, loss, eval_<metric>..., examples_per_second, peak_bytes.
+  // One JSON object: step, loss, eval_<metric>..., examples_per_second, peak_bytes. Numbers that are not finite are
+  // null.
   std::string ToJson() const;
 };
 
 class Trainer {
  public:
-  // Opens the data and compiles everything; touches no run folder yet.
+  // Opens the data, compiles everything and takes first weights from elsewhere; touches no run folder yet.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainingFile file, TrainerOptions options);
 
   // What will happen, for people: data, steps, memory.
   std::string Describe() const;
 
-  // Trains to the end, or to a signal. Errors leave the run folder with its last good checkpoint.
+  // Trains to the end, or to a signal. To be called once. Errors leave the run folder with its last good checkpoint.
   absl::StatusOr<TrainResult> Run();
 
   Learner& learner() { return *learner_; }
 
  private:
+  // What there is only while the run goes on.
+  struct Running {
+    StopSignal signal;
+    Progress progress;
+    std::unique_ptr<RunFolder> folder;
+    std::unique_ptr<MetricsLog> log;
+  };
+
   Trainer(TrainingFile file, TrainerOptions options) : file_(std::move(file)), options_(std::move(options)) {}
   const Training& config() const { return file_.training; }
 
+  // trainer_setup.cc
   absl::Status OpenData();
+  absl::StatusOr<std::unique_ptr<Loader>> OpenLoader(const std::string& field) const;
   absl::Status PlanLength();
   absl::Status Compile();
-  absl::Status CheckMetrics();
+  absl::Status CompileWith(absl::flat_hash_map<std::string, std::string> kernel_choices);
   absl::flat_hash_map<std::string, std::string> EarlierChoices() const;
+  absl::Status PlaceOfCompiling(const absl::Status& status) const;
 
+  // trainer_state.cc
   absl::Status StartOrResume();
+  absl::Status Start();
   absl::Status Resume(const Checkpoint& checkpoint);
+  absl::Status RestoreAll(const Checkpoint& checkpoint, const Training& before);
+  void NoteChanges(const CheckpointState& state, const Training& before);
+  CheckpointState State() const;
+
+  // trainer.cc
+  absl::Status RunToEnd();
   absl::Status TrainStep();
   absl::Status AfterStep();
   absl::Status Evaluate();
-  absl::Status Judge();  // best and early stop, after an evaluation
   absl::Status Save();
   absl::Status Log();
-  absl::Status NameExample(const absl::Status& status, const Batch& batch) const;
-  CheckpointState State() const;
+  absl::Status OfStream(const std::string& field, const absl::Status& status) const;
+  absl::Status NameExample(const std::string& field, const absl::Status& status, const Batch& batch) const;
+  bool finished() const { return step_ >= span_.total_steps || stopped_early_; }
   void ShowProgress();
   double ExamplesPerSecond() const;
 
@@ -93,19 +116,17 @@ class Trainer {
   std::unique_ptr<DataBinding> train_binding_, eval_binding_;
   std::unique_ptr<Learner> learner_;
   std::unique_ptr<Evaluator> evaluator_;
+  std::unique_ptr<Judge> judge_;  // when there is an evaluator
   ScheduleSpan span_;
-  std::string best_metric_, stop_metric_;
-  bool best_larger_ = false, stop_larger_ = false;
+  bool kernels_differ_ = false;     // from those of the run that is to go on
+  std::vector<std::string> notes_;  // for people, to be shown when the run begins
 
   // The run.
-  std::unique_ptr<RunFolder> folder_;
-  std::unique_ptr<MetricsLog> log_;
-  std::unique_ptr<Progress> progress_;
-  std::unique_ptr<StopSignal> signal_;
-  int64_t step_ = 0, epoch_ = 0;
+  std::unique_ptr<Running> running_;
+  int64_t step_ = 0, epoch_ = 0, examples_seen_ = 0;
   int64_t saved_step_ = -1, evaluated_step_ = -1, logged_step_ = -1;
   bool stopped_early_ = false;
-  double last_loss_ = 0, last_norm_ = 0, last_rate_ = 0;
+  double last_loss_ = std::numeric_limits<double>::quiet_NaN(), last_norm_ = 0, last_rate_ = 0;
   double loss_sum_ = 0;  // since the last line of the log
   int64_t loss_count_ = 0;
   double seconds_ = 0, log_seconds_ = 0;  // spent in steps
@@ -113,6 +134,9 @@ class Trainer {
   std::vector<std::pair<std::string, double>> results_;
   CheckpointState history_;  // best, early stop and evaluations so far
 };
+
+// The instruction set that oneDNN's kernels use here: "avx2".
+std::string InstructionSet();
 
 }  // namespace gradus
 

@@ -1,0 +1,187 @@
+#include "train/init_from.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/file.h"
+#include "core/glob.h"
+#include "core/nearest_name.h"
+#include "core/status_macros.h"
+#include "train/checkpoint.h"
+#include "train/model_variables.h"
+#include "train/safetensors.h"
+
+namespace gradus {
+namespace {
+
+using Print = std::function<void(const std::string&)>;
+
+// What an init_from names: a file or a checkpoint, open.
+class Source {
+ public:
+  static absl::StatusOr<Source> Open(const std::string& path, const Print& print) {
+    Source source;
+    GRADUS_ASSIGN_OR_RETURN(PathKind kind, KindOfPath(path));
+    if (kind == PathKind::kMissing) {
+      return absl::NotFoundError(absl::StrCat(
+          "there is no '", path, "'; wanted is the folder of a checkpoint or a run, or a .safetensors file"));
+    }
+    if (kind == PathKind::kFolder) {
+      std::vector<std::string> skipped;
+      absl::StatusOr<Checkpoint> checkpoint = OpenCheckpointOrRun(path, &skipped);
+      for (const std::string& message : skipped) print(absl::StrCat("skipped: ", message));
+      GRADUS_RETURN_IF_ERROR(checkpoint.status());
+      source.checkpoint_ = *std::move(checkpoint);
+    } else {
+      GRADUS_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open(path));
+      source.file_ = std::move(file);
+    }
+    return source;
+  }
+
+  const SafetensorsFile& file() const { return checkpoint_ ? checkpoint_->model() : *file_; }
+
+  absl::StatusOr<Tensor> Read(const StoredTensor& stored) const {
+    return checkpoint_ ? checkpoint_->ReadModel(stored.name) : file_->Read(stored);
+  }
+
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    for (const StoredTensor& tensor : file().tensors()) names.push_back(tensor.name);
+    return names;
+  }
+
+ private:
+  std::optional<Checkpoint> checkpoint_;
+  std::optional<SafetensorsFile> file_;
+};
+
+// One init_from:
+//   1. which variables it takes, by what names there,
+//   2. their values, with every mistake of the list,
+//   3. only then the variables are set.
+class Initializing {
+ public:
+  Initializing(const InitFrom& init, std::string field, const SourceMap& places, VariableStore* variables,
+               const Print& print)
+      : init_(init), field_(std::move(field)), places_(places), variables_(variables), print_(print) {}
+
+  absl::Status Run(const std::string& path) {
+    absl::StatusOr<Source> source = Source::Open(path, print_);
+    if (!source.ok()) return At("checkpoint", source.status().message());
+    GRADUS_RETURN_IF_ERROR(Choose());
+    for (const auto& [index, there] : chosen_) GRADUS_RETURN_IF_ERROR(Take(*source, path, index, there));
+    if (!errors_.empty()) {
+      return At("checkpoint",
+                absl::StrCat("'", path, "' does not give what the model needs:\n  ", absl::StrJoin(errors_, "\n  "),
+                             "\nrename { to: from: } maps names; allow_missing and allow_mismatch keep "
+                             "initialisers"));
+    }
+    if (values_.empty()) return At("checkpoint", absl::StrCat("'", path, "' gives no variable of the model"));
+    for (const auto& [index, value] : values_) GRADUS_RETURN_IF_ERROR(variables_->Set(index, value));
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status At(const std::string& field, absl::string_view message) const {
+    const std::string full = absl::StrCat(field_, ".", field);
+    return ErrorAt(places_.Lookup(full), absl::StrCat(full, ": ", message));
+  }
+
+  // The variables that `match` takes; a pattern or a rename that is of no use is a mistake.
+  absl::Status Choose() {
+    std::vector<int> indices;
+    std::vector<std::string> names;
+    for (int i = 0; i < variables_->size(); ++i) {
+      if (!InModel(variables_->variable(i))) continue;
+      indices.push_back(i);
+      names.push_back(variables_->variable(i).name);
+    }
+    std::vector<bool> taken(names.size(), init_.match().empty());
+    for (int m = 0; m < init_.match_size(); ++m) {
+      const absl::StatusOr<std::vector<size_t>> matches = MatchNames(init_.match(m), names, "variable");
+      if (!matches.ok()) return At(absl::StrCat("match[", m, "]"), matches.status().message());
+      for (size_t i : *matches) taken[i] = true;
+    }
+    std::vector<bool> renamed(init_.rename_size());
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (taken[i]) chosen_.emplace_back(indices[i], NameThere(names[i], &renamed));
+    }
+    for (int r = 0; r < init_.rename_size(); ++r) {
+      if (renamed[r]) continue;
+      for (size_t i = 0, all = names.size(); i < all; ++i) {
+        for (size_t slash = 0; (slash = names[i].find('/', slash)) != std::string::npos; ++slash) {
+          names.push_back(names[i].substr(0, slash));
+        }
+      }
+      return At(absl::StrCat("rename[", r, "]"),
+                absl::StrCat("no variable to initialise is, or begins with, '", init_.rename(r).to(), "'",
+                             Suggestion(init_.rename(r).to(), names)));
+    }
+    return absl::OkStatus();
+  }
+
+  // The name there of a variable here: the first rename that applies, else the same.
+  std::string NameThere(const std::string& name, std::vector<bool>* renamed) const {
+    for (int r = 0; r < init_.rename_size(); ++r) {
+      const InitFrom::Rename& rename = init_.rename(r);
+      if (name != rename.to() && !absl::StartsWith(name, absl::StrCat(rename.to(), "/"))) continue;
+      (*renamed)[r] = true;
+      return absl::StrCat(rename.from(), name.substr(rename.to().size()));
+    }
+    return name;
+  }
+
+  absl::Status Take(const Source& source, const std::string& path, int index, const std::string& there) {
+    const Variable& variable = variables_->variable(index);
+    const StoredTensor* stored = source.file().Find(there);
+    if (stored == nullptr) {
+      if (init_.allow_missing()) {
+        print_(absl::StrCat(variable.name, " <- its initialiser (", path, " has no '", there, "')"));
+      } else {
+        errors_.push_back(
+            absl::StrCat("'", variable.name, "': there is no '", there, "'", Suggestion(there, source.Names(), 8)));
+      }
+      return absl::OkStatus();
+    }
+    absl::StatusOr<Tensor> value = source.Read(*stored);
+    if (!value.ok()) return At("checkpoint", value.status().message());
+    if (value->type() == variable.type) {
+      print_(absl::StrCat(variable.name, " <- ", there, " ", value->type().ToString()));
+      values_.emplace_back(index, *std::move(value));
+    } else if (init_.allow_mismatch()) {
+      print_(absl::StrCat(variable.name, " <- its initialiser ('", there, "' is ", value->type().ToString(), ", not ",
+                          variable.type.ToString(), ")"));
+    } else {
+      errors_.push_back(absl::StrCat("'", variable.name, "' is ", variable.type.ToString(), ", but '", there,
+                                     "' there is ", value->type().ToString()));
+    }
+    return absl::OkStatus();
+  }
+
+  const InitFrom& init_;
+  const std::string field_;  // "init_from[0]"
+  const SourceMap& places_;
+  VariableStore* const variables_;
+  const Print& print_;
+  std::vector<std::pair<int, std::string>> chosen_;  // variables, each with its name there
+  std::vector<std::pair<int, Tensor>> values_;
+  std::vector<std::string> errors_;
+};
+
+}  // namespace
+
+absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables, const Print& print) {
+  for (int i = 0; i < file.training.init_from_size(); ++i) {
+    const InitFrom& init = file.training.init_from(i);
+    Initializing initializing(init, absl::StrCat("init_from[", i, "]"), file.source, variables, print);
+    GRADUS_RETURN_IF_ERROR(initializing.Run(PathBesides(file, init.checkpoint())));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gradus

@@ -1,0 +1,164 @@
+// Trainer::Create: data, length and plan of a run.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/human.h"
+#include "core/status_macros.h"
+#include "data/stream.h"
+#include "train/init_from.h"
+#include "train/trainer.h"
+#include "train/version.h"
+
+namespace gradus {
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainingFile file, TrainerOptions options) {
+  std::unique_ptr<Trainer> trainer(new Trainer(std::move(file), std::move(options)));
+  GRADUS_RETURN_IF_ERROR(trainer->OpenData());
+  GRADUS_RETURN_IF_ERROR(trainer->PlanLength());
+  GRADUS_RETURN_IF_ERROR(trainer->Compile());
+  if (trainer->evaluator_ != nullptr) {
+    GRADUS_ASSIGN_OR_RETURN(Judge judge, Judge::Make(trainer->file_, *trainer->evaluator_));
+    trainer->judge_ = std::make_unique<Judge>(std::move(judge));
+  }
+  if (!trainer->options_.resume) {
+    const auto note = [&trainer](const std::string& line) { trainer->notes_.push_back(line); };
+    GRADUS_RETURN_IF_ERROR(InitializeFrom(trainer->file_, &trainer->learner_->variables(), note));
+  }
+  return trainer;
+}
+
+absl::Status Trainer::OpenData() {
+  GRADUS_ASSIGN_OR_RETURN(train_loader_, OpenLoader("train_data"));
+  GRADUS_ASSIGN_OR_RETURN(DataBinding train, DataBinding::Make(file_, "train_data", train_loader_->columns()));
+  train_binding_ = std::make_unique<DataBinding>(std::move(train));
+  if (!config().has_eval_data() && options_.eval_dataset == nullptr) return absl::OkStatus();
+  GRADUS_ASSIGN_OR_RETURN(eval_loader_, OpenLoader("eval_data"));
+  GRADUS_ASSIGN_OR_RETURN(DataBinding eval, DataBinding::Make(file_, "eval_data", eval_loader_->columns()));
+  eval_binding_ = std::make_unique<DataBinding>(std::move(eval));
+  return absl::OkStatus();
+}
+
+// `field`: "train_data" or "eval_data".
+absl::StatusOr<std::unique_ptr<Loader>> Trainer::OpenLoader(const std::string& field) const {
+  const bool train = field == "train_data";
+  const DataStream& stream = train ? config().train_data() : config().eval_data();
+  const TransformMode mode = train ? TransformMode::kTrain : TransformMode::kEvaluate;
+  const std::shared_ptr<const Dataset>& own = train ? options_.train_dataset : options_.eval_dataset;
+  absl::StatusOr<ExampleSource> source = own != nullptr ? ExampleSource::Make(own, stream.transform(), mode)
+                                                        : OpenStream(stream, DatasetContext{options_.data_dir}, mode);
+  if (absl::IsNotFound(source.status())) {
+    const std::string folder = options_.data_dir.empty() ? "not given" : absl::StrCat("'", options_.data_dir, "'");
+    return OfStream(field, absl::NotFoundError(absl::StrCat(source.status().message(),
+                                                            "; paths start from --data_dir, which is ", folder)));
+  }
+  if (!source.ok()) return OfStream(field, source.status());
+  LoaderOptions options;
+  options.batch_size = !train && config().has_eval_batch_size() ? config().eval_batch_size() : config().batch_size();
+  options.shuffle = stream.has_shuffle() ? stream.shuffle() : train;
+  options.seed = config().seed();
+  options.remainder = !train                                   ? Remainder::kPad
+                      : config().remainder() == Training::WRAP ? Remainder::kWrap
+                                                               : Remainder::kDrop;
+  options.threads = config().loader_threads();
+  absl::StatusOr<std::unique_ptr<Loader>> loader = Loader::Make(*std::move(source), options);
+  if (!loader.ok()) return OfStream(field, loader.status());
+  return loader;
+}
+
+// The number of steps, and the schedule over them.
+absl::Status Trainer::PlanLength() {
+  const double examples = static_cast<double>(train_loader_->num_examples());
+  const double batches = config().remainder() == Training::WRAP ? examples / static_cast<double>(config().batch_size())
+                                                                : static_cast<double>(train_loader_->BatchesInEpoch(0));
+  span_.steps_per_epoch = batches / static_cast<double>(config().accumulate());
+  const int64_t epochs = config().has_epochs() ? config().epochs() : 1;
+  const double steps = std::floor(static_cast<double>(epochs) * span_.steps_per_epoch + 1e-9);
+  constexpr double kMostSteps = 1e15;  // exact in a double
+  span_.total_steps = config().has_steps() ? config().steps() : static_cast<int64_t>(std::min(steps, kMostSteps));
+  if (span_.total_steps < 1) {
+    return ErrorAt(file_.source.Lookup("accumulate"),
+                   absl::StrCat("the run has no step: one takes ", config().accumulate(),
+                                config().accumulate() == 1 ? " batch of " : " batches of ", config().batch_size(),
+                                " examples, but ", epochs, epochs == 1 ? " epoch has " : " epochs have ",
+                                static_cast<double>(epochs) * batches, "; use more epochs, or less of these"));
+  }
+  const absl::Status checked = CheckSchedule(config().schedule(), span_);
+  if (!checked.ok()) return ErrorAt(file_.source.Lookup("schedule"), checked.message());
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Compile() {
+  const absl::flat_hash_map<std::string, std::string> earlier = EarlierChoices();
+  absl::Status compiled = CompileWith(earlier);
+  if (absl::IsFailedPrecondition(compiled) && !earlier.empty()) {
+    kernels_differ_ = true;  // another model, perhaps: resuming has the words for it
+    compiled = CompileWith({});
+  }
+  return PlaceOfCompiling(compiled);
+}
+
+absl::Status Trainer::CompileWith(absl::flat_hash_map<std::string, std::string> kernel_choices) {
+  LearnerOptions options;
+  options.training_source = file_.source;
+  options.debug_arena = options_.debug_arena;
+  options.passes = options_.passes;
+  options.kernel_choices = std::move(kernel_choices);
+  options.input_dims = train_binding_->input_dims();
+  GRADUS_ASSIGN_OR_RETURN(learner_, Learner::Create(file_.model, config(), options));
+  if (eval_loader_ == nullptr) return absl::OkStatus();
+  GRADUS_ASSIGN_OR_RETURN(evaluator_,
+                          Evaluator::Create(file_.model.model, &learner_->session(), eval_loader_->options().batch_size,
+                                            eval_binding_->input_dims()));
+  if (!evaluator_->HasResults()) evaluator_ = nullptr;
+  return absl::OkStatus();
+}
+
+// What the run so far chose, if it was on a machine like this one: then the rest gives the same bytes.
+absl::flat_hash_map<std::string, std::string> Trainer::EarlierChoices() const {
+  absl::flat_hash_map<std::string, std::string> choices;
+  if (!options_.resume) return choices;
+  std::vector<std::string> skipped;  // told about when the run is resumed
+  absl::StatusOr<std::optional<Checkpoint>> checkpoint = OpenNewestCheckpoint(options_.run_dir, &skipped);
+  if (!checkpoint.ok() || !*checkpoint) return choices;
+  const CheckpointState& state = (*checkpoint)->state();
+  const int threads = config().threads() > 0 ? config().threads() : AvailableCores();
+  if (state.instruction_set() != InstructionSet() || state.threads() != threads) return choices;
+  if (state.library_version() != kVersion) return choices;
+  for (const KernelChoice& choice : state.kernel_choice()) choices[choice.node()] = choice.implementation();
+  return choices;
+}
+
+// What is said about the plan as a whole gets the place of what decides its size, or else the model's.
+absl::Status Trainer::PlaceOfCompiling(const absl::Status& status) const {
+  const absl::string_view message = status.message();
+  if (status.ok() || absl::StrContains(message, file_.path) || absl::StrContains(message, file_.model.path) ||
+      absl::StartsWith(message, "--set=")) {
+    return status;
+  }
+  std::string place = file_.model.path;
+  if (absl::IsResourceExhausted(status)) {
+    const bool budget = absl::StrContains(message, "memory_budget");
+    place = file_.source.Lookup(budget ? "memory_budget" : "batch_size").ToString();
+  }
+  return absl::Status(status.code(), absl::StrCat(place, ": ", message));
+}
+
+std::string Trainer::Describe() const {
+  const MemoryNeed need = learner_->session().memory();
+  const int threads = learner_->session().threads();
+  std::string text = absl::StrCat("model      ", file_.model.written.name(), " (", file_.model.path, ")\n");
+  absl::StrAppend(&text, "training   ", HumanCount(train_loader_->num_examples()), " examples, ",
+                  HumanCount(span_.total_steps), span_.total_steps == 1 ? " step of " : " steps of ",
+                  HumanCount(config().batch_size() * config().accumulate()), ", ", threads,
+                  threads == 1 ? " thread\n" : " threads\n");
+  if (evaluator_ != nullptr) {
+    absl::StrAppend(&text, "evaluation ", HumanCount(eval_loader_->num_examples()), " examples\n");
+  }
+  absl::StrAppend(&text, "memory     ", HumanBytes(need.total()), " planned: ", HumanBytes(need.arena),
+                  " for activations, gradients and scratch, ", HumanBytes(need.variables), " for variables");
+  return text;
+}
+
+}  // namespace gradus
