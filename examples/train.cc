@@ -1,4 +1,6 @@
 // Trains a network: see kUsage.
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -6,7 +8,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/file.h"
 #include "core/status_macros.h"
@@ -58,16 +60,28 @@ absl::StatusOr<TrainingFile> LoadConfig() {
   return LoadTrainingText(kDefaultRun, "lenet.train.textproto", kDefaultModel, "lenet.textproto", overrides);
 }
 
+// Where relative paths of data sets start from.
+std::string DataDir() {
+  const std::string given = absl::GetFlag(FLAGS_data_dir);
+  const std::string here = UserPath(".");  // not "." under `bazel run`
+  if (!given.empty()) return UserPath(given);
+  return here == "." ? "" : ParentFolder(here);
+}
+
 // runs/<model>-<n> with the first n that is free.
-absl::StatusOr<std::string> FreshRunFolder(const std::string& model) {
+absl::StatusOr<std::string> FreshRunFolder(std::string model) {
+  if (model.empty()) model = "model";
+  std::replace_if(
+      model.begin(), model.end(), [](char c) { return !absl::ascii_isalnum(c) && c != '-'; }, '_');
   for (int n = 1;; ++n) {
-    const std::string folder = UserPath(absl::StrCat("runs/", model.empty() ? "model" : model, "-", n));
+    const std::string folder = UserPath(absl::StrCat("runs/", model, "-", n));
     GRADUS_ASSIGN_OR_RETURN(PathKind kind, KindOfPath(folder));
     if (kind == PathKind::kMissing) return folder;
   }
 }
 
 absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of a write, also of a log's
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   if (absl::GetFlag(FLAGS_resume) && absl::GetFlag(FLAGS_run_dir).empty()) {
@@ -75,7 +89,7 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   }
   GRADUS_ASSIGN_OR_RETURN(TrainingFile file, LoadConfig());
   TrainerOptions options;
-  options.data_dir = UserPath(absl::GetFlag(FLAGS_data_dir).empty() ? "." : absl::GetFlag(FLAGS_data_dir));
+  options.data_dir = DataDir();
   options.resume = absl::GetFlag(FLAGS_resume);
   options.debug_arena = absl::GetFlag(FLAGS_debug_arena);
   options.run_dir = UserPath(absl::GetFlag(FLAGS_run_dir));
@@ -95,7 +109,7 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
     std::printf("%s\n", trainer->learner().plan().ToString().c_str());
     return 0;
   }
-  std::fprintf(stderr, "run       %s\n", run_dir.c_str());
+  std::fprintf(stderr, "run        %s\n", run_dir.c_str());
   GRADUS_ASSIGN_OR_RETURN(TrainResult result, trainer->Run());
   if (result.exit_code != 0) {
     std::fprintf(stderr, "stopped by a signal after step %lld and saved; --resume goes on\n",
