@@ -19,6 +19,8 @@ class OneDnnKernel : public Kernel {
   OneDnnKernel(const dnnl::primitive_desc_base& desc, const std::vector<OneDnnArgument>& inputs,
                const std::vector<OneDnnArgument>& outputs)
       : primitive_(desc.get()), inputs_(inputs), outputs_(outputs) {
+    memories_.reserve(inputs.size() + outputs.size() + 1);
+    arguments_.reserve(inputs.size() + outputs.size() + 1);
     for (const OneDnnArgument& input : inputs) AddArgument(desc, input.argument);
     for (const OneDnnArgument& output : outputs) AddArgument(desc, output.argument);
     if (desc.scratchpad_desc().get_size() > 0) AddArgument(desc, DNNL_ARG_SCRATCHPAD);

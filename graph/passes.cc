@@ -83,6 +83,7 @@ absl::Status VerifyVariable(const Graph& graph, int index, std::vector<bool>* wr
 
 absl::Status VerifyNodes(const Graph& graph) {
   absl::flat_hash_set<absl::string_view> names;
+  names.reserve(graph.size());
   std::vector<bool> written(graph.variables().size(), false);
   for (int i = 0; i < graph.size(); ++i) {
     if (!names.insert(graph.node(i).name).second) return Broken(graph.node(i), "its name is not unique");
@@ -144,6 +145,7 @@ absl::Status MergeEqual(Program* program) {
   const Graph& graph = program->graph;
   std::vector<bool> keep(graph.size(), true);
   absl::flat_hash_map<NodeKey, int> seen;
+  seen.reserve(graph.size());
   std::vector<int> same_as(graph.size());
   bool merged = false;
   for (int i = 0; i < graph.size(); ++i) {
