@@ -46,6 +46,10 @@ absl::StatusOr<TrainResult> Trainer::Run() {
   running_ = std::make_unique<Running>();
   const absl::Status status = RunToEnd();
   if (status.ok()) running_->progress.Finish();
+  if (!status.ok() && saved_step_ >= 0) {
+    running_->progress.Note(
+        absl::StrCat("an error ends the run after step ", step_, "; its last checkpoint is of step ", saved_step_));
+  }
   const int signal_code = running_->signal.exit_code();
   running_ = nullptr;  // the run folder is free again
   GRADUS_RETURN_IF_ERROR(status);
@@ -208,9 +212,7 @@ absl::Status Trainer::NameExample(const std::string& field, const absl::Status& 
     return absl::StrCat("example ", skipped + batch.examples[place].index, " of ", field, " (",
                         file_.source.Lookup(field).ToString(), ")");
   };
-  if (absl::IsOutOfRange(status)) {
-    const int64_t place = FirstNotFinite(batch);
-    if (place < 0) return status;
+  if (const int64_t place = FirstNotFinite(batch); absl::IsOutOfRange(status) && place >= 0) {
     return absl::OutOfRangeError(
         absl::StrCat(status.message(), "\n", named(place), " has numbers that are not finite"));
   }

@@ -82,7 +82,8 @@ absl::Status Trainer::PlanLength() {
                    absl::StrCat("the run has no step: one takes ", config().accumulate(),
                                 config().accumulate() == 1 ? " batch of " : " batches of ", config().batch_size(),
                                 " examples, but ", epochs, epochs == 1 ? " epoch has " : " epochs have ",
-                                static_cast<double>(epochs) * batches, "; use more epochs, or less of these"));
+                                static_cast<double>(epochs) * batches,
+                                "; use more epochs, a smaller batch_size or less of accumulate"));
   }
   const absl::Status checked = CheckSchedule(config().schedule(), span_);
   if (!checked.ok()) return ErrorAt(file_.source.Lookup("schedule"), checked.message());

@@ -43,7 +43,7 @@ class Checker {
   }
   // Kernels take numbers as f32: neither NaN nor more than that type holds.
   void Positive(double value, const std::string& field) { Real(value, value > 0, "above 0", field); }
-  void NotNegative(double value, const std::string& field) { Real(value, value >= 0, "0 or more", field); }
+  void NotNegative(double value, const std::string& field) { Real(value, value >= 0, "not below 0", field); }
 
   std::string Place(const std::string& field) const { return file_.source.Lookup(field).ToString(); }
   absl::Status Result() const { return errors_.ToStatus(); }

@@ -1,9 +1,11 @@
 // A run that is killed at any moment and resumed ends with the bytes of one that was left alone.
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <random>
+#include <string>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -77,20 +79,21 @@ Killings KillAndResume(int steps, int threads, int kills) {
   const ProcessEnd alone = Train(folder, {"--config=train.textproto", "--run_dir=alone"});
   EXPECT_EQ(alone.exit_code, 0) << alone.err;
   const std::string expected = Final(folder + "/alone", steps);
-  const int64_t whole = (Clock::now() - start) / std::chrono::microseconds(1);
+  int64_t latest = (Clock::now() - start) / std::chrono::microseconds(1);  // strike, after the start of a process
 
   std::mt19937 random(11);
   Killings done;
   while (done.kills < kills && !testing::Test::HasFailure()) {
     const std::string run = absl::StrCat("run", ++done.runs);
-    const auto leftover = folder + "/" + run;
+    const std::string path = folder + "/" + run;
     for (bool ended = false; !ended;) {
       TrainProcess process(folder, {"--config=train.textproto", absl::StrCat("--run_dir=", run), "--resume"});
-      if (done.kills < kills) {
+      const bool strike = done.kills < kills;
+      if (strike) {
         // Every second time wait for a save to begin, and strike in it or soon after; else strike at any time.
         const bool at_save = done.kills % 2 == 1;
-        std::this_thread::sleep_for(std::chrono::microseconds(random() % (at_save ? whole / 4 : whole)));
-        while (at_save && process.Running() && !WasSaving(leftover)) {
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % (at_save ? latest / 4 : latest)));
+        while (at_save && process.Running() && !WasSaving(path)) {
         }
         if (at_save) std::this_thread::sleep_for(std::chrono::microseconds(random() % 2000));
         process.Signal(SIGKILL);
@@ -99,13 +102,14 @@ Killings KillAndResume(int steps, int threads, int kills) {
       ended = end.signal == 0;
       if (ended) {
         EXPECT_EQ(end.exit_code, 0) << end.err;
+        if (strike) latest = std::max<int64_t>(latest / 2, 20000);  // the strike came too late
       } else {
         EXPECT_EQ(end.signal, SIGKILL) << end.err;
         ++done.kills;
-        done.while_saving += WasSaving(leftover);
+        done.while_saving += WasSaving(path);
       }
     }
-    EXPECT_EQ(Final(leftover, steps), expected) << run << ": not the bytes of a run that was left alone";
+    EXPECT_EQ(Final(path, steps), expected) << run << ": not the bytes of a run that was left alone";
     EXPECT_GT(expected.size(), 500000u);
   }
   std::printf("%d kills in %d runs of %d steps on %d threads, %d of them while a checkpoint was being saved\n",

@@ -74,7 +74,7 @@ bool TrainProcess::Running() {
 ProcessEnd TrainProcess::Wait() {
   int status = 0;
   if (!ended_ && waitpid(pid_, &status, 0) == pid_) Ended(status);
-  end_.out = GetFile(out_path_);
+  if (std::filesystem::is_regular_file(out_path_)) end_.out = GetFile(out_path_);
   end_.err = GetFile(err_path_);
   return end_;
 }

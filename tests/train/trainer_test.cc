@@ -61,7 +61,7 @@ TEST(Trainer, RefusesARunWithoutASingleStep) {
   TinyRun run = TinyRun::Line(kTen, "accumulate: 9\nepochs: 1", ScratchFolder() + "/run");
   EXPECT_EQ(run.Error(),
             "train.textproto:1:97: the run has no step: one takes 9 batches of 2 examples, but 1 epoch has 5; use more "
-            "epochs, or less of these");
+            "epochs, a smaller batch_size or less of accumulate");
   EXPECT_FALSE(std::filesystem::exists(run.options.run_dir));
 }
 
