@@ -193,7 +193,7 @@ absl::StatusOr<Value> LowerConv(LayerContext& context) {
   GRADUS_RETURN_IF_ERROR(CheckChannels(context, config, channels));
   const int64_t filters = config.filters(), groups = config.groups();
   absl::StatusOr<Shape> weights = ImageShape(filters, channels / groups, resolved.window.kernel);
-  if (!weights.ok()) return context.Error("kernel", weights.status().message());
+  if (!weights.ok()) return context.Error("filters", weights.status().message());
 
   const double taps = static_cast<double>(weights->ElementsBetween(2, weights->rank()));
   GRADUS_ASSIGN_OR_RETURN(const Value w, context.Parameter("weights", *weights, &config.weights_init(), "xavier {}",

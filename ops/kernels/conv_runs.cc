@@ -20,6 +20,15 @@ Layout InOrder(const Shape& shape, const std::vector<int>& order) {
   return Layout(dnnl::memory::desc(ToDnnl(shape), dnnl::memory::data_type::f32, strides).data);
 }
 
+// Of the axes of `shape` with these strides.
+AxisOffsets Strided(const Shape& shape, const Dims& strides) {
+  AxisOffsets offsets(shape.rank());
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    for (int64_t i = 0; i < shape[axis]; ++i) offsets[axis].push_back(i * strides[axis]);
+  }
+  return offsets;
+}
+
 std::vector<int> Joined(std::vector<int> a, const std::vector<int>& b) {
   a.insert(a.end(), b.begin(), b.end());
   return a;
@@ -34,13 +43,32 @@ Layout ChannelsLast(const Shape& image) {
   return InOrder(image, order);
 }
 
-std::vector<int64_t> Positions(const Shape& shape, const std::vector<int>& axes, const Dims& strides) {
+AxisOffsets OffsetsIn(const dnnl_memory_desc_t& desc) {
+  const dnnl_blocking_desc_t& blocking = desc.format_desc.blocking;
+  AxisOffsets offsets(desc.ndims);
+  for (int axis = 0; axis < desc.ndims; ++axis) {
+    for (int64_t i = 0; i < desc.dims[axis]; ++i) {
+      int64_t offset = 0, rest = i, stride = 1;
+      for (int block = blocking.inner_nblks - 1; block >= 0; --block) {
+        if (blocking.inner_idxs[block] == axis) {
+          offset += rest % blocking.inner_blks[block] * stride;
+          rest /= blocking.inner_blks[block];
+        }
+        stride *= blocking.inner_blks[block];
+      }
+      offsets[axis].push_back(offset + rest * blocking.strides[axis]);
+    }
+  }
+  return offsets;
+}
+
+std::vector<int64_t> Positions(const AxisOffsets& offsets, const std::vector<int>& axes) {
   std::vector<int64_t> positions = {0};
   for (int axis : axes) {
     std::vector<int64_t> next;
-    next.reserve(positions.size() * shape[axis]);
+    next.reserve(positions.size() * offsets[axis].size());
     for (int64_t position : positions) {
-      for (int64_t i = 0; i < shape[axis]; ++i) next.push_back(position + i * strides[axis]);
+      for (int64_t offset : offsets[axis]) next.push_back(position + offset);
     }
     positions = std::move(next);
   }
@@ -89,16 +117,16 @@ std::optional<ConvRuns> ConvRuns::Make(const ConvAttrs& conv, const Shape& x, co
     row_strides[axis] *= window.stride[axis - 2];
     tap_strides[axis] *= window.dilation[axis - 2];
   }
-  runs.row_offset = Positions(y, outer, row_strides);
-  runs.tap_offset = Positions(w, runs.tap_axes, tap_strides);
+  runs.row_offset = Positions(Strided(y, row_strides), outer);
+  runs.tap_offset = Positions(Strided(w, tap_strides), runs.tap_axes);
   for (int64_t row = 0; row < runs.rows(); ++row) runs.row_offset_in_y.push_back(row * runs.columns * runs.filters);
 
   runs.line = x[last] * (channels_last ? x[1] : 1);
   const std::vector<int> line_axes = channels_last ? outer : Joined({1}, outer);
   int64_t first = window.pad_begin.back() * padded_strides[last];
   for (int axis : outer) first += window.pad_begin[axis - 2] * padded_strides[axis];
-  runs.line_offset = Positions(x, line_axes, own_strides);
-  runs.padded_line_offset = Positions(x, line_axes, padded_strides);
+  runs.line_offset = Positions(Strided(x, own_strides), line_axes);
+  runs.padded_line_offset = Positions(Strided(x, padded_strides), line_axes);
   for (int64_t& offset : runs.padded_line_offset) offset += first;
   return runs;
 }

@@ -9,6 +9,8 @@
 #ifndef GRADUS_OPS_KERNELS_CONV_RUNS_H_
 #define GRADUS_OPS_KERNELS_CONV_RUNS_H_
 
+#include <oneapi/dnnl/dnnl_types.h>
+
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -57,8 +59,14 @@ struct ConvRuns {
   void Crop(const float* padded, float* image) const;
 };
 
-// Where w[axes[0] = i, axes[1] = j, ...] lies for all i, j, ..., in order, given the stride of each axis.
-std::vector<int64_t> Positions(const Shape& shape, const std::vector<int>& axes, const Dims& strides);
+// Where an element lies, by axis: the sum of offsets[axis][index along axis] over all axes.
+using AxisOffsets = std::vector<std::vector<int64_t>>;
+
+// Of a layout with or without blocks.
+AxisOffsets OffsetsIn(const dnnl_memory_desc_t& desc);
+
+// Where the elements [axes[0] = i, axes[1] = j, ...] lie for all i, j, ..., in order.
+std::vector<int64_t> Positions(const AxisOffsets& offsets, const std::vector<int>& axes);
 
 }  // namespace gradus
 

@@ -148,17 +148,16 @@ struct Target {
   std::vector<int64_t> outer, inner;
 };
 
-Target PlaceWeights(const ConvRuns& runs, bool runs_last, const dnnl::memory::desc& dw) {
-  const int64_t* const strides = dw.data.format_desc.blocking.strides;
-  const Dims axes(strides, strides + runs.weights.rank());
+Target PlaceWeights(const ConvRuns& runs, bool runs_last, const Layout& dw) {
   std::vector<int> outer = runs.tap_axes, inner = {0};
-  outer.insert(outer.end(), runs.run_axes.begin(), runs.run_axes.end());
   if (runs_last) {
-    outer = runs.tap_axes;
     outer.push_back(0);
     inner = runs.run_axes;
+  } else {
+    outer.insert(outer.end(), runs.run_axes.begin(), runs.run_axes.end());
   }
-  return {Positions(runs.weights, outer, axes), Positions(runs.weights, inner, axes)};
+  const AxisOffsets offsets = OffsetsIn(dw.desc());
+  return {Positions(offsets, outer), Positions(offsets, inner)};
 }
 
 void SumParts(const Target& target, const float* partial, int64_t parts, int64_t part_floats, float* dw) {
@@ -175,12 +174,11 @@ void SumParts(const Target& target, const float* partial, int64_t parts, int64_t
   });
 }
 
-// The layout for dw: the one wanted, if it can be written to directly.
+// The layout for dw: the one wanted, if it has the axes of w.
 Layout WeightsLayout(const ConvRuns& runs, const Layout& wanted) {
   const std::optional<dnnl::memory::desc> desc = DescWithDims(wanted, ToDnnl(runs.weights));
-  const bool direct = desc.has_value() && desc->data.format_kind == dnnl_blocked &&
-                      desc->data.format_desc.blocking.inner_nblks == 0 && desc->data.offset0 == 0 && !wanted.padded();
-  return direct ? Layout(desc->data) : runs.filters_last;
+  return desc.has_value() && desc->data.format_kind == dnnl_blocked && desc->data.offset0 == 0 ? Layout(desc->data)
+                                                                                               : runs.filters_last;
 }
 
 }  // namespace
@@ -249,7 +247,7 @@ std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& conv, const S
   const Runs runs = std::make_shared<const ConvRuns>(conv);
   const Parts parts(conv, threads);
   const Layout layout = WeightsLayout(conv, wanted);
-  const auto target = std::make_shared<const Target>(PlaceWeights(conv, runs_last, ToDesc(layout)));
+  const auto target = std::make_shared<const Target>(PlaceWeights(conv, runs_last, layout));
   // Each part's memory: its dw, its db, the db of one image, the padded copy.
   const int64_t weights = conv.taps() * conv.tap_weights(), filters = conv.filters;
   const int64_t sums = Aligned(weights + 2 * filters), part_floats = sums + CopyFloats(conv);
@@ -267,6 +265,7 @@ std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& conv, const S
         if (has_bias) AddRows(dy, runs->rows() * runs->columns, filters, db + filters, db);
       }
     });
+    if (layout.padded()) std::memset(buffers.outputs[0], 0, layout.bytes());
     SumParts(*target, scratch, parts.count, part_floats, buffers.out<float>(0));
     for (int64_t f = 0; has_bias && f < filters; ++f) {
       float sum = 0;

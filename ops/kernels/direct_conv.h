@@ -29,8 +29,8 @@ std::optional<Candidate> DirectConvForward(const ConvRuns& runs, const Shape& x,
 // dx, channels last, from dy (channels last) and w (runs last). None where x is plain, or runs are shorter than four.
 std::optional<Candidate> DirectConvBackwardData(const ConvRuns& runs, const Shape& x, const Shape& y, int threads);
 
-// dw, and db if wanted, from x and dy (channels last). dw lies as `wanted` says where that has no blocks, else filters
-// last. None where both filters and runs are fewer than four.
+// dw, and db if wanted, from x and dy (channels last). dw lies as `wanted` says, else filters last.
+// None where both filters and runs are fewer than four.
 std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& runs, const Shape& x, const Shape& y, bool has_bias,
                                                    const Layout& wanted, int threads);
 

@@ -1,0 +1,112 @@
+// The product of small matrices against plain loops, for all sizes around those of its tiles.
+#include "ops/kernels/tile_gemm.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace gradus {
+namespace {
+
+constexpr float kUntouched = 12345;
+
+// Whole numbers, so that sums are exact in any order.
+std::vector<float> Numbers(int64_t count, int64_t seed) {
+  std::vector<float> numbers(count);
+  for (int64_t i = 0; i < count; ++i) numbers[i] = static_cast<float>((i * 7 + seed * 13) % 11 - 5);
+  return numbers;
+}
+
+// Three batches, rows of all operands apart, guarded by untouched elements.
+class Product {
+ public:
+  Product(int64_t m, int64_t n, int64_t k) {
+    gemm_.m = m, gemm_.n = n, gemm_.k = k;
+    gemm_.a_m = k + 1, gemm_.a_k = 1;
+    gemm_.b_k = n + 3, gemm_.c_m = n + 2;
+    a_offset_ = {0, m * gemm_.a_m, 5};
+    b_offset_ = {k * gemm_.b_k, 0, 1};
+    gemm_.batches = 3;
+    gemm_.a_batch = a_offset_.data();
+    gemm_.b_batch = b_offset_.data();
+    a_ = Numbers(2 * m * gemm_.a_m + 5, 1);
+    b_ = Numbers(2 * k * gemm_.b_k + 1, 2);
+    bias_ = Numbers(n, 3);
+  }
+
+  std::vector<float> Expected(bool add, bool bias) const {
+    std::vector<float> c = Start();
+    for (int64_t i = 0; i < gemm_.m; ++i) {
+      for (int64_t j = 0; j < gemm_.n; ++j) {
+        float& sum = c[i * gemm_.c_m + j];
+        if (!add) sum = bias ? bias_[j] : 0;
+        for (int64_t batch = 0; batch < gemm_.batches; ++batch) {
+          for (int64_t p = 0; p < gemm_.k; ++p) {
+            sum += a_[a_offset_[batch] + i * gemm_.a_m + p * gemm_.a_k] * b_[b_offset_[batch] + p * gemm_.b_k + j];
+          }
+        }
+      }
+    }
+    return c;
+  }
+
+  std::vector<float> Run(bool add, bool bias) const {
+    std::vector<float> c = Start();
+    if (add) {
+      AddProduct(gemm_, a_.data(), b_.data(), c.data());
+    } else {
+      SetProduct(gemm_, a_.data(), b_.data(), bias ? bias_.data() : nullptr, c.data());
+    }
+    return c;
+  }
+
+ private:
+  std::vector<float> Start() const { return std::vector<float>(gemm_.m * gemm_.c_m, kUntouched); }
+
+  TileGemm gemm_;
+  std::vector<int64_t> a_offset_, b_offset_;
+  std::vector<float> a_, b_, bias_;
+};
+
+TEST(TileGemmTest, EqualsPlainLoops) {
+  for (int64_t m : {1, 2, 3, 5, 6, 7, 8, 12, 13, 25, 50}) {
+    for (int64_t n : {4, 5, 7, 8, 9, 15, 16, 17, 20, 31, 32, 33, 48, 50, 64, 65, 80, 100, 130}) {
+      for (int64_t k : {1, 2, 9}) {
+        const Product product(m, n, k);
+        const std::string sizes = absl::StrCat(m, " x ", n, " x ", k);
+        EXPECT_EQ(product.Run(false, false), product.Expected(false, false)) << sizes;
+        EXPECT_EQ(product.Run(false, true), product.Expected(false, true)) << sizes << " with bias";
+        EXPECT_EQ(product.Run(true, false), product.Expected(true, false)) << sizes << " added";
+      }
+    }
+  }
+}
+
+// What backward data does: row i of the result begins two elements after row i - 1.
+TEST(TileGemmTest, AddsToRowsThatOverlap) {
+  for (int64_t n : {4, 9, 20, 40, 100}) {
+    TileGemm gemm;
+    gemm.m = 13, gemm.n = n, gemm.k = 3;
+    gemm.a_m = 3, gemm.a_k = 1, gemm.b_k = n, gemm.c_m = 2;
+    const std::vector<float> a = Numbers(13 * 3, 1), b = Numbers(3 * n, 2);
+    std::vector<float> c(12 * 2 + n), expected(c.size());
+    for (int64_t i = 0; i < 13; ++i) {
+      for (int64_t j = 0; j < n; ++j) {
+        for (int64_t k = 0; k < 3; ++k) expected[2 * i + j] += a[3 * i + k] * b[k * n + j];
+      }
+    }
+    AddProduct(gemm, a.data(), b.data(), c.data());
+    EXPECT_EQ(c, expected) << n;
+  }
+}
+
+TEST(TileGemmTest, KnowsItsVectors) {
+  const int width = VectorWidth();
+  EXPECT_TRUE(width == 4 || width == 8 || width == 16) << width;
+}
+
+}  // namespace
+}  // namespace gradus
