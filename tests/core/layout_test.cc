@@ -26,7 +26,7 @@ TEST(LayoutTest, Prints) {
   EXPECT_EQ(Tagged({32, 16, 3, 3}, Tag::OIhw16i16o).ToString(), "ABcd16b16a");
   const dnnl::memory::dims dims = {2, 3}, strides = {5, 1};
   const dnnl::memory::desc apart(dims, dnnl::memory::data_type::f32, strides);
-  EXPECT_EQ(Layout(apart.data).ToString(), "ab (32 bytes for 24)");
+  EXPECT_EQ(Layout(apart.data).ToString(), "ab (40 bytes for 24)");
 }
 
 TEST(LayoutTest, CountsPadding) {
