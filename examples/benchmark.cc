@@ -49,9 +49,7 @@ ABSL_FLAG(bool, limit, true, "time each operation's kernels alone, too");
 namespace gradus {
 namespace {
 
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // One batch for every input: floats uniform in [-0.5, 0.5), labels 0, 1, 2, ... below the number of classes.
 class SyntheticBatch {

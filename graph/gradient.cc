@@ -39,9 +39,9 @@ class Differentiator {
       GRADUS_ASSIGN_OR_RETURN(dy, Add(y.node, "Fill", {}, FillAttrs{type, 1.0}));
     }
     if (graph_->type(dy) != type) {
-      return ErrorAt(graph_->node(y).where, absl::StrCat("the gradient of '", graph_->node(y).name, "' is ",
-                                                         graph_->type(dy).ToString(), " but the value is ",
-                                                         type.ToString()));
+      return ErrorAt(graph_->node(y).where,
+                     absl::StrCat("the gradient of '", graph_->node(y).name, "' is ", graph_->type(dy).ToString(),
+                                  " but the value is ", type.ToString()));
     }
     parts_[y].push_back(dy);
     return absl::OkStatus();

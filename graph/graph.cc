@@ -16,8 +16,7 @@ namespace gradus {
 namespace {
 
 std::string Print(absl::Span<const TensorType> types) {
-  return absl::StrJoin(types, ", ",
-                       [](std::string* out, const TensorType& type) { out->append(type.ToString()); });
+  return absl::StrJoin(types, ", ", [](std::string* out, const TensorType& type) { out->append(type.ToString()); });
 }
 
 std::string Print(Value value) {
@@ -28,8 +27,8 @@ std::string Print(Value value) {
 std::string WrongCount(const OpDef& op, int count) {
   const bool exact = op.min_inputs() == op.max_inputs();
   const std::string most = op.max_inputs() == kAnyNumber ? " or more" : absl::StrCat(" to ", op.max_inputs());
-  return absl::StrCat("takes ", op.min_inputs(), exact ? "" : most, exact && op.min_inputs() == 1 ? " input" : " inputs",
-                      "; it has ", count);
+  return absl::StrCat("takes ", op.min_inputs(), exact ? "" : most,
+                      exact && op.min_inputs() == 1 ? " input" : " inputs", "; it has ", count);
 }
 
 }  // namespace
@@ -71,7 +70,8 @@ absl::StatusOr<Value> Graph::Add(NodeSpec spec) {
   }
   const int count = static_cast<int>(types.size());
   if (count < op->min_inputs() || count > op->max_inputs()) {
-    return ErrorAt(spec.where, absl::StrCat("'", spec.name, "': ", Signature(*op, types), ": ", WrongCount(*op, count)));
+    return ErrorAt(spec.where,
+                   absl::StrCat("'", spec.name, "': ", Signature(*op, types), ": ", WrongCount(*op, count)));
   }
   absl::StatusOr<std::vector<TensorType>> outputs = op->types()(TypeContext{types, spec.attrs});
   if (!outputs.ok()) {
@@ -107,9 +107,8 @@ absl::StatusOr<Value> Graph::AddVariable(Variable variable) {
   if (known >= 0) {
     const Variable& other = variables_[known];
     if (other.type != variable.type || other.role != variable.role || other.scope != variable.scope) {
-      return ErrorAt(variable.where,
-                     absl::StrCat("variable '", variable.name, "' is ", Describe(variable), " here but ",
-                                  Describe(other), " at ", other.where.ToString()));
+      return ErrorAt(variable.where, absl::StrCat("variable '", variable.name, "' is ", Describe(variable),
+                                                  " here but ", Describe(other), " at ", other.where.ToString()));
     }
     return reads_[known];
   }
@@ -135,8 +134,13 @@ absl::Status Graph::Assign(Value variable, Value value, Stage stage) {
   if (assigns_[index] >= 0) {
     return ErrorAt(node(value).where, absl::StrCat("variable '", written.name, "' is written twice in one step"));
   }
-  GRADUS_ASSIGN_OR_RETURN(Value assign, Add({"Assign", absl::StrCat(written.name, "/assign"), {value},
-                                             VariableAttrs{index, written.type}, node(value).where, stage, -1}));
+  GRADUS_ASSIGN_OR_RETURN(Value assign, Add({"Assign",
+                                             absl::StrCat(written.name, "/assign"),
+                                             {value},
+                                             VariableAttrs{index, written.type},
+                                             node(value).where,
+                                             stage,
+                                             -1}));
   assigns_[index] = assign.node;
   return absl::OkStatus();
 }

@@ -22,14 +22,13 @@ LayerContext::LayerContext(Graph* graph, Mode mode, std::string name, const goog
 absl::Status LayerContext::CheckInputs(int least, int most) const {
   if (num_inputs() >= least && num_inputs() <= most) return absl::OkStatus();
   std::string wanted = least == most ? absl::StrCat(least) : absl::StrCat(least, " or more");
-  return Error("", absl::StrCat("takes ", wanted, least == 1 && most == 1 ? " input" : " inputs", "; it has ",
-                                num_inputs()));
+  return Error(
+      "", absl::StrCat("takes ", wanted, least == 1 && most == 1 ? " input" : " inputs", "; it has ", num_inputs()));
 }
 
 absl::Status LayerContext::CheckTarget(bool needed) const {
   if (needed == target_.valid()) return absl::OkStatus();
-  return Error("", needed ? "needs a target: the input or layer that its input is compared with"
-                          : "takes no target");
+  return Error("", needed ? "needs a target: the input or layer that its input is compared with" : "takes no target");
 }
 
 absl::StatusOr<Value> LayerContext::Call(absl::string_view op, std::vector<Value> inputs, Attrs attrs,
@@ -39,8 +38,8 @@ absl::StatusOr<Value> LayerContext::Call(absl::string_view op, std::vector<Value
 }
 
 absl::StatusOr<Value> LayerContext::Parameter(absl::string_view suffix, const Shape& shape,
-                                              const Initializer* initializer, absl::string_view fallback,
-                                              double fan_in, double fan_out) {
+                                              const Initializer* initializer, absl::string_view fallback, double fan_in,
+                                              double fan_out) {
   Variable variable;
   variable.name = absl::StrCat(name_, "/", suffix);
   variable.type = {DType::kFloat32, shape};

@@ -117,16 +117,17 @@ class Lowering {
       bool agree = known.size() + 1 == dims.size();
       for (size_t d = 0; agree && d < known.size(); ++d) agree = dims[d + 1] == -1 || dims[d + 1] == known[d];
       if (!agree) {
-        return ErrorAt(where, absl::StrCat("input '", input.name(), "' is ", given->second.ToString(),
-                                           " per example, but the model says [", absl::StrJoin(input.dims(), ", "),
-                                           "]"));
+        return ErrorAt(where,
+                       absl::StrCat("input '", input.name(), "' is ", given->second.ToString(),
+                                    " per example, but the model says [", absl::StrJoin(input.dims(), ", "), "]"));
       }
       dims.resize(1);
       dims.insert(dims.end(), known.begin(), known.end());
     }
     for (int64_t dim : dims) {
       if (dim == -1) {
-        return ErrorAt(where, absl::StrCat("input '", input.name(), "' has a free dimension (-1), which has to be given"));
+        return ErrorAt(where,
+                       absl::StrCat("input '", input.name(), "' has a free dimension (-1), which has to be given"));
       }
     }
     absl::StatusOr<Shape> shape = Shape::Make(dims);
@@ -248,8 +249,8 @@ class Lowering {
     inputs.insert(inputs.end(), targets.begin(), targets.end());
     if (!output.ok()) return WithInputs(output.status(), inputs);
     if (const TensorType& type = network_.graph.type(*output); type.dtype != DType::kFloat32) {
-      return WithInputs(ErrorAt(model_.Where(path), absl::StrCat("'", term.name(), "' gives ", type.ToString(),
-                                                                 "; a ", what, " has to be f32")),
+      return WithInputs(ErrorAt(model_.Where(path), absl::StrCat("'", term.name(), "' gives ", type.ToString(), "; a ",
+                                                                 what, " has to be f32")),
                         inputs);
     }
     return *output;
@@ -270,9 +271,9 @@ class Lowering {
     if (!values.valid()) return absl::OkStatus();
     const TensorType& type = network_.graph.type(values);
     if (type.shape.rank() == 0 || type.shape[0] != options_.batch) {
-      return ErrorAt(model_.WhereMetric(i), absl::StrCat("'", metric.name(), "' gives ", type.ToString(),
-                                                         "; a metric needs one value for each of the ", options_.batch,
-                                                         " examples"));
+      return ErrorAt(model_.WhereMetric(i),
+                     absl::StrCat("'", metric.name(), "' gives ", type.ToString(),
+                                  "; a metric needs one value for each of the ", options_.batch, " examples"));
     }
     network_.metrics.push_back({metric.name(), values, entry});
     return absl::OkStatus();

@@ -38,8 +38,7 @@ int64_t MemoryNeed::total() const {
   return arena > kMost - variables ? kMost : arena + variables;
 }
 
-absl::StatusOr<std::unique_ptr<Plan>> Plan::Compile(Program program, VariableStore* store,
-                                                    const PlanOptions& options) {
+absl::StatusOr<std::unique_ptr<Plan>> Plan::Compile(Program program, VariableStore* store, const PlanOptions& options) {
   return PlanBuilder(std::move(program), store, options).Build();
 }
 
@@ -64,8 +63,8 @@ absl::Status Plan::Bind(uint8_t* arena, const RunState* state) {
   for (size_t b = 0; b < buffers_.size(); ++b) {
     const PlanBuffer& buffer = buffers_[b];
     if (buffer.variable >= 0) {
-      addresses_[b] = buffer.replica < 0 ? store_->data(buffer.variable)
-                                         : store_->replica_data(buffer.variable, buffer.replica);
+      addresses_[b] =
+          buffer.replica < 0 ? store_->data(buffer.variable) : store_->replica_data(buffer.variable, buffer.replica);
     } else if (buffer.offset >= 0) {
       addresses_[b] = buffer.bytes == 0 ? nothing : arena + buffer.offset;  // an arena of no bytes has no address
     }
@@ -87,7 +86,8 @@ absl::Status Plan::Bind(uint8_t* arena, const RunState* state) {
   }
 #ifdef GRADUS_ASAN
   ASAN_POISON_MEMORY_REGION(arena, arena_bytes_);
-  for (const auto& [name, feed] : feeds_) ASAN_UNPOISON_MEMORY_REGION(Address(feed.buffer), buffers_[feed.buffer].bytes);
+  for (const auto& [name, feed] : feeds_)
+    ASAN_UNPOISON_MEMORY_REGION(Address(feed.buffer), buffers_[feed.buffer].bytes);
 #endif
   return absl::OkStatus();
 }
@@ -109,7 +109,8 @@ const void* Plan::FetchAddress(absl::string_view name, TensorType* type) const {
   return Address(found->second.buffer);
 }
 
-// What reads outside the lives that the planner was told of is caught: by NaNs when debugging, by ASan when built with it.
+// What reads outside the lives that the planner was told of is caught: by NaNs when debugging, by ASan when built with
+// it.
 void Plan::StartLives([[maybe_unused]] int step) {
 #ifdef GRADUS_ASAN
   for (int b : starts_[step]) ASAN_UNPOISON_MEMORY_REGION(addresses_[b], buffers_[b].bytes);

@@ -185,7 +185,7 @@ absl::StatusOr<PlanBuilder::ChoicePtr> PlanBuilder::Choose(int index, const Sign
 
 // Candidates of equal nodes are made once: making a descriptor takes oneDNN longer than all else about a node.
 absl::StatusOr<std::vector<PlanBuilder::ChoicePtr>> PlanBuilder::Candidates(const Node& node,
-                                                                               const Signature& signature) {
+                                                                            const Signature& signature) {
   const bool share = node.inputs.size() <= kMostInputsToCompare;
   if (share) {
     auto known = candidates_.find(signature);
@@ -296,8 +296,8 @@ absl::StatusOr<int> PlanBuilder::Ensure(Value value, const Layout& layout) {
   return copy;
 }
 
-absl::StatusOr<int> PlanBuilder::AddCopy(const std::string& name, int from_buffer, const Layout& from,
-                                         const Layout& to, const TensorType& type, bool of_gradient) {
+absl::StatusOr<int> PlanBuilder::AddCopy(const std::string& name, int from_buffer, const Layout& from, const Layout& to,
+                                         const TensorType& type, bool of_gradient) {
   if (!from.plain() && !to.plain() && absl::IsUnimplemented(ReorderChoice(from, to).status())) {
     const Layout plain = Layout::Plain(type);
     GRADUS_ASSIGN_OR_RETURN(int middle, AddCopy(name, from_buffer, from, plain, type, of_gradient));

@@ -110,8 +110,14 @@ absl::StatusOr<NodeLimit> LimitOf(const Plan& plan, int index, int threads, int 
   absl::flat_hash_set<std::string> timed;
   for (const std::vector<Layout>& at_hand : starts) {
     const std::vector<Layout> wanted(node.outputs.size());
-    const KernelContext context{graph,  node,    at_hand, flexible, wanted, forward == nullptr ? nullptr : &forward->candidate,
-                                plan.program().inference, threads};
+    const KernelContext context{graph,
+                                node,
+                                at_hand,
+                                flexible,
+                                wanted,
+                                forward == nullptr ? nullptr : &forward->candidate,
+                                plan.program().inference,
+                                threads};
     absl::StatusOr<std::vector<Candidate>> candidates = factory(context);
     if (!candidates.ok()) continue;  // not in this layout
     for (const Candidate& candidate : *candidates) {

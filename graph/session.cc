@@ -56,10 +56,10 @@ absl::Status Session::CheckMemory(const Plan& plan) const {
   missing.variables = variables_->missing_bytes();
   const int64_t limit = MemoryLimit();
   if (missing.total() <= limit) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "the plan needs ", HumanBytes(missing.total()), " (", HumanBytes(missing.arena),
-      " for activations, gradients and scratch, ", HumanBytes(missing.variables),
-      " for variables), but this process can get ", HumanBytes(limit), "; a smaller batch needs less"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the plan needs ", HumanBytes(missing.total()), " (", HumanBytes(missing.arena),
+                   " for activations, gradients and scratch, ", HumanBytes(missing.variables),
+                   " for variables), but this process can get ", HumanBytes(limit), "; a smaller batch needs less"));
 }
 
 absl::Status Session::Prepare(Plan* plan) {

@@ -93,8 +93,7 @@ class TrainingBuilder {
       dys.push_back(seed);
     }
     for (const Trained& t : trained_) wrt.push_back(t.parameter);
-    GRADUS_ASSIGN_OR_RETURN(std::vector<Value> gradients,
-                            AddGradients(&graph(), ys, dys, wrt, options_.gradient));
+    GRADUS_ASSIGN_OR_RETURN(std::vector<Value> gradients, AddGradients(&graph(), ys, dys, wrt, options_.gradient));
     std::vector<std::string> unreached;
     for (size_t i = 0; i < trained_.size(); ++i) {
       trained_[i].gradient = gradients[i];
@@ -112,8 +111,8 @@ class TrainingBuilder {
     for (const LossTerm& loss : network_.losses) {
       Value sum = loss.values;
       if (graph().type(sum).shape.rank() > 0) {
-        GRADUS_ASSIGN_OR_RETURN(
-            sum, Add(Stage::kCompute, "SumTo", absl::StrCat(loss.name, "/sum"), {sum}, ShapeAttrs()));
+        GRADUS_ASSIGN_OR_RETURN(sum,
+                                Add(Stage::kCompute, "SumTo", absl::StrCat(loss.name, "/sum"), {sum}, ShapeAttrs()));
       }
       fetches_.push_back({absl::StrCat("loss/", loss.name), sum});
     }
@@ -134,8 +133,8 @@ class TrainingBuilder {
       variable.type = graph().type(t.parameter);
       variable.role = Role::kAccumulator;
       GRADUS_ASSIGN_OR_RETURN(Value sum, graph().AddVariable(std::move(variable)));
-      GRADUS_ASSIGN_OR_RETURN(
-          Value next, Add(Stage::kCommit, "Accumulate", absl::StrCat(name, "/add"), {sum, t.gradient}));
+      GRADUS_ASSIGN_OR_RETURN(Value next,
+                              Add(Stage::kCommit, "Accumulate", absl::StrCat(name, "/add"), {sum, t.gradient}));
       GRADUS_RETURN_IF_ERROR(graph().Assign(sum, next, Stage::kCommit));
       t.gradient = next;
     }
@@ -146,18 +145,18 @@ class TrainingBuilder {
     const std::string name = options_.optimizer->GetDescriptor()->full_name();
     const OptimizerEntry* optimizer = Registry<OptimizerEntry>::Get().Find(name);
     if (optimizer == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "no optimizer is registered for message '", name, "'",
-          Suggestion(name, Registry<OptimizerEntry>::Get().Names()), "; is its library linked into this program?"));
+      return absl::InvalidArgumentError(absl::StrCat("no optimizer is registered for message '", name, "'",
+                                                     Suggestion(name, Registry<OptimizerEntry>::Get().Names()),
+                                                     "; is its library linked into this program?"));
     }
     GRADUS_ASSIGN_OR_RETURN(Value rate, Add(Stage::kCompute, "Input", kLearningRate, {}, InputAttrs()));  // f32[]
-    GRADUS_ASSIGN_OR_RETURN(Value scale, Add(Stage::kUpdate, "ClipScale", "gradus/gradient_scale", {norm},
-                                             ClipScaleAttrs{static_cast<double>(options_.accumulate),
-                                                            options_.clip_norm}));
+    GRADUS_ASSIGN_OR_RETURN(Value scale,
+                            Add(Stage::kUpdate, "ClipScale", "gradus/gradient_scale", {norm},
+                                ClipScaleAttrs{static_cast<double>(options_.accumulate), options_.clip_norm}));
     for (const Trained& t : trained_) {
-      GRADUS_RETURN_IF_ERROR(optimizer->add({&graph(), *options_.optimizer, t.parameter, t.gradient, rate, scale,
-                                             t.settings.learning_rate_scale, t.settings.weight_decay,
-                                             t.settings.weight_decay_l1}));
+      GRADUS_RETURN_IF_ERROR(
+          optimizer->add({&graph(), *options_.optimizer, t.parameter, t.gradient, rate, scale,
+                          t.settings.learning_rate_scale, t.settings.weight_decay, t.settings.weight_decay_l1}));
     }
     return absl::OkStatus();
   }
@@ -178,7 +177,8 @@ absl::StatusOr<Program> BuildTraining(Network network, const TrainingOptions& op
 std::vector<LossScale> LossScales(const Network& network) {
   std::vector<LossScale> scales;
   for (const LossTerm& loss : network.losses) {
-    const double elements = static_cast<double>(std::max<int64_t>(1, network.graph.type(loss.values).shape.num_elements()));
+    const double elements =
+        static_cast<double>(std::max<int64_t>(1, network.graph.type(loss.values).shape.num_elements()));
     scales.push_back({absl::StrCat("loss/", loss.name), loss.weight / elements, elements});
   }
   return scales;
@@ -187,7 +187,8 @@ std::vector<LossScale> LossScales(const Network& network) {
 Program BuildForward(Network network) {
   Program program;
   program.inference = true;
-  for (const LossTerm& loss : network.losses) program.fetches.push_back({absl::StrCat("loss/", loss.name), loss.values});
+  for (const LossTerm& loss : network.losses)
+    program.fetches.push_back({absl::StrCat("loss/", loss.name), loss.values});
   for (const MetricTerm& metric : network.metrics) {
     program.fetches.push_back({absl::StrCat("metric/", metric.name), metric.values});
   }

@@ -39,7 +39,8 @@ absl::StatusOr<Value> LowerAccuracy(LayerContext& context) {
 
 REGISTER_OP(InTopK).Inputs(2).Types(InTopKTypes).NoGradient("counts");
 
-REGISTER_METRIC(Accuracy, "gradus.Accuracy", LowerAccuracy, [] { return std::make_unique<MeanAccumulator>(); },
-                /*larger_is_better=*/true);
+REGISTER_METRIC(
+    Accuracy, "gradus.Accuracy", LowerAccuracy, [] { return std::make_unique<MeanAccumulator>(); },
+    /*larger_is_better=*/true);
 
 }  // namespace gradus

@@ -94,12 +94,7 @@ absl::Status AddAdam(const OptimizerContext& context) {
 }  // namespace
 
 REGISTER_OP(SgdUpdate).Inputs(4).Types(SgdTypes).NoGradient("part of an update").InPlace(0, 0);
-REGISTER_OP(MomentumUpdate)
-    .Inputs(5)
-    .Types(MomentumTypes)
-    .NoGradient("part of an update")
-    .InPlace(0, 0)
-    .InPlace(2, 1);
+REGISTER_OP(MomentumUpdate).Inputs(5).Types(MomentumTypes).NoGradient("part of an update").InPlace(0, 0).InPlace(2, 1);
 REGISTER_OP(AdamUpdate)
     .Inputs(6)
     .Types(AdamTypes)

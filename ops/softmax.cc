@@ -66,8 +66,8 @@ absl::Status LogSoftmaxBackwardGradient(GradientContext& context) {
 template <typename Config>
 absl::StatusOr<Value> Lower(LayerContext& context, absl::string_view op) {
   GRADUS_RETURN_IF_ERROR(context.CheckInputs(1, 1));
-  GRADUS_ASSIGN_OR_RETURN(int axis, ResolveAxis(context, "axis", context.config<Config>().axis(),
-                                                context.type(context.input(0))));
+  GRADUS_ASSIGN_OR_RETURN(
+      int axis, ResolveAxis(context, "axis", context.config<Config>().axis(), context.type(context.input(0))));
   return context.Call(op, {context.input(0)}, SoftmaxAttrs{axis});
 }
 

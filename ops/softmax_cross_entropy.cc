@@ -72,8 +72,7 @@ absl::Status BackwardGradient(GradientContext& context) {
   }
   if (context.wants(2)) {
     const Value ones = Fill(context, 1, context.shape(dloss));
-    const Value difference =
-        context.Call("SoftmaxCrossEntropyBackward", {logits, labels, ones}, context.node().attrs);
+    const Value difference = context.Call("SoftmaxCrossEntropyBackward", {logits, labels, ones}, context.node().attrs);
     context.Set(2, ReduceSum(context, Multiply(context, u, difference), {axis}, false));
   }
   return absl::OkStatus();
@@ -102,8 +101,8 @@ absl::StatusOr<Value> LowerSoftmaxCrossEntropy(LayerContext& context) {
     weights.weights.push_back(weight);
   }
   if (config.class_weight_size() != classes) {
-    return context.Error("class_weight", absl::StrCat("there are ", config.class_weight_size(),
-                                                      " class weights for ", classes, " classes"));
+    return context.Error("class_weight", absl::StrCat("there are ", config.class_weight_size(), " class weights for ",
+                                                      classes, " classes"));
   }
   GRADUS_ASSIGN_OR_RETURN(Value weight, context.Call("LabelWeight", {context.target()}, weights, "weight"));
   return context.Call("Binary", {loss, weight}, BinaryAttrs{Binary::MULTIPLY}, "weighted");
@@ -112,8 +111,7 @@ absl::StatusOr<Value> LowerSoftmaxCrossEntropy(LayerContext& context) {
 }  // namespace
 
 absl::Status LabelError(int64_t label, int64_t classes, int64_t index, int64_t per_example) {
-  return absl::OutOfRangeError(absl::StrCat("label ", label, " of example ",
-                                            index / std::max<int64_t>(1, per_example),
+  return absl::OutOfRangeError(absl::StrCat("label ", label, " of example ", index / std::max<int64_t>(1, per_example),
                                             " of the batch is outside [0, ", classes, ")"));
 }
 

@@ -51,8 +51,7 @@ absl::StatusOr<Program> BuildTrainingProgram(const LoadedModel& model, const Tra
 absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(const LoadedModel& model, const Training& training,
                                                          const LearnerOptions& options) {
   std::unique_ptr<Learner> learner(new Learner);
-  GRADUS_ASSIGN_OR_RETURN(Program program,
-                          BuildTrainingProgram(model, training, options, &learner->losses_));
+  GRADUS_ASSIGN_OR_RETURN(Program program, BuildTrainingProgram(model, training, options, &learner->losses_));
   learner->variables_ = std::make_shared<VariableStore>(training.seed());
   SessionOptions session;
   session.threads = training.threads();
@@ -117,10 +116,10 @@ absl::Status Learner::Explain(absl::Span<const InputFeed> feeds, double loss, do
   GRADUS_RETURN_IF_ERROR(FeedAll(session_.get(), plan_, feeds));
   GRADUS_RETURN_IF_ERROR(session_->Feed(plan_, kLearningRate, learning_rate_));
   const absl::Status found = session_->RunCheckingNumerics(plan_);
-  return absl::OutOfRangeError(absl::StrCat(
-      "at step ", step(), " ", what, "; ",
-      found.ok() ? "every single value is finite, only their sum is not" : std::string(found.message()),
-      ". No variable was changed. A lower learning_rate, clip_norm or a check of the data may help"));
+  return absl::OutOfRangeError(
+      absl::StrCat("at step ", step(), " ", what, "; ",
+                   found.ok() ? "every single value is finite, only their sum is not" : std::string(found.message()),
+                   ". No variable was changed. A lower learning_rate, clip_norm or a check of the data may help"));
 }
 
 }  // namespace gradus

@@ -70,9 +70,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   bool null() override { return Unexpected("null"); }
   bool boolean(bool) override { return Unexpected("boolean"); }
   bool number_integer(number_integer_t value) override { return Unexpected(absl::StrCat("number ", value)); }
-  bool number_float(number_float_t, const string_t& text) override {
-    return Unexpected(absl::StrCat("number ", text));
-  }
+  bool number_float(number_float_t, const string_t& text) override { return Unexpected(absl::StrCat("number ", text)); }
   bool binary(binary_t&) override { return Unexpected("binary data"); }
 
   bool number_unsigned(number_unsigned_t value) override {

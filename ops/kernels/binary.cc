@@ -11,8 +11,8 @@
 #include "graph/kernel.h"
 #include "graph/onednn_kernel.h"
 #include "ops/kernels/elementwise.h"
-#include "ops/kernels/strided_loops.h"
 #include "ops/kernels/multiversion.h"
+#include "ops/kernels/strided_loops.h"
 
 namespace gradus {
 namespace {
@@ -40,7 +40,7 @@ GRADUS_INLINE void Loop(const StridedTile& tile, const float* a, const float* b,
 }
 
 GRADUS_MULTIVERSION void BinaryTile(Binary::Function function, const StridedTile& tile, const float* a, const float* b,
-                                 float* y) {
+                                    float* y) {
   switch (function) {
     case Binary::ADD:
       return Loop(tile, a, b, y, [](float l, float r) { return l + r; });

@@ -11,9 +11,9 @@
 #include "graph/onednn_kernel.h"
 #include "ops/kernels/copy.h"
 #include "ops/kernels/elementwise.h"
+#include "ops/kernels/multiversion.h"
 #include "ops/kernels/reduction.h"
 #include "ops/kernels/strided_loops.h"
-#include "ops/kernels/multiversion.h"
 
 namespace gradus {
 namespace {

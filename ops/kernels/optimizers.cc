@@ -1,5 +1,5 @@
-// Updates run over all stored elements in the parameter's own layout: padding is zero in the parameter, its gradient and
-// its slots, and every update keeps it so.
+// Updates run over all stored elements in the parameter's own layout: padding is zero in the parameter, its gradient
+// and its slots, and every update keeps it so.
 #include "ops/optimizers.h"
 
 #include <omp.h>
@@ -60,8 +60,8 @@ GRADUS_MULTIVERSION void Adam(const float* w, const float* __restrict g, const f
   }
 }
 
-// Running sums in double: exact enough for any size, as many as keep the adders of any instruction set busy, and added up
-// in one order, so that the result is the same on all of them.
+// Running sums in double: exact enough for any size, as many as keep the adders of any instruction set busy, and added
+// up in one order, so that the result is the same on all of them.
 GRADUS_MULTIVERSION double SumOfSquares(const float* __restrict x, int64_t n) {
   constexpr int kSums = 32;
   double sums[kSums] = {0};
@@ -102,7 +102,9 @@ absl::StatusOr<std::vector<Candidate>> SgdCandidates(const KernelContext& contex
     const Step step = MakeStep(decay, b.in<float>(2), b.in<float>(3));
     ParallelFor(
         n, kGrain,
-        [&](int64_t i, int64_t end) { Sgd(b.in<float>(0) + i, b.in<float>(1) + i, b.out<float>(0) + i, end - i, step); },
+        [&](int64_t i, int64_t end) {
+          Sgd(b.in<float>(0) + i, b.in<float>(1) + i, b.out<float>(0) + i, end - i, step);
+        },
         kAlign);
     return absl::OkStatus();
   })};
@@ -116,8 +118,8 @@ absl::StatusOr<std::vector<Candidate>> MomentumCandidates(const KernelContext& c
     ParallelFor(
         n, kGrain,
         [&](int64_t i, int64_t end) {
-          Momentum(b.in<float>(0) + i, b.in<float>(1) + i, b.in<float>(2) + i, b.out<float>(0) + i,
-                   b.out<float>(1) + i, end - i, step, static_cast<float>(attrs.momentum), attrs.nesterov ? 1.0f : 0.0f);
+          Momentum(b.in<float>(0) + i, b.in<float>(1) + i, b.in<float>(2) + i, b.out<float>(0) + i, b.out<float>(1) + i,
+                   end - i, step, static_cast<float>(attrs.momentum), attrs.nesterov ? 1.0f : 0.0f);
         },
         kAlign);
     return absl::OkStatus();

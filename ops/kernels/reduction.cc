@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "core/parallel.h"
 #include "graph/onednn_kernel.h"
-#include "ops/kernels/strided_loops.h"
 #include "ops/kernels/multiversion.h"
+#include "ops/kernels/strided_loops.h"
 
 namespace gradus {
 namespace {
@@ -19,7 +19,7 @@ constexpr int64_t kElementsWorthAThread = 16384;
 
 // sums[c] += sum over r of x[r * row_stride + c * col_stride]
 GRADUS_MULTIVERSION void SumRows(const float* x, int64_t rows, int64_t row_stride, int64_t cols, int64_t col_stride,
-                              double* sums) {
+                                 double* sums) {
   for (int64_t r = 0; r < rows; ++r, x += row_stride) {
     if (col_stride == 1) {
       for (int64_t c = 0; c < cols; ++c) sums[c] += x[c];
@@ -29,8 +29,8 @@ GRADUS_MULTIVERSION void SumRows(const float* x, int64_t rows, int64_t row_strid
   }
 }
 
-GRADUS_MULTIVERSION void MaximaOfRows(const float* x, int64_t rows, int64_t row_stride, int64_t cols, int64_t col_stride,
-                                   double* maxima) {
+GRADUS_MULTIVERSION void MaximaOfRows(const float* x, int64_t rows, int64_t row_stride, int64_t cols,
+                                      int64_t col_stride, double* maxima) {
   for (int64_t r = 0; r < rows; ++r, x += row_stride) {
     for (int64_t c = 0; c < cols; ++c) {
       const double value = x[c * col_stride];

@@ -1,5 +1,5 @@
-// How long it takes from a model's text to a plan, for 100, 1,000 and 10,000 layers: parsing and expansion, lowering with
-// gradients and updates, passes and compilation. Time per layer should not grow with their number.
+// How long it takes from a model's text to a plan, for 100, 1,000 and 10,000 layers: parsing and expansion, lowering
+// with gradients and updates, passes and compilation. Time per layer should not grow with their number.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>

@@ -22,8 +22,8 @@ absl::StatusOr<std::vector<TensorType>> SwellTypes(const gradus::TypeContext& co
   const TensorType &x = context.input(0), &gain = context.input(1);
   const bool floats = x.dtype == gradus::DType::kFloat32 && gain.dtype == gradus::DType::kFloat32;
   if (!floats || x.shape.rank() < 2 || gain.shape.rank() != 1 || gain.shape[0] != x.shape[1]) {
-    return absl::InvalidArgumentError(absl::StrCat("expected f32[N, C, ...] and f32[C]; got ", x.ToString(), " and ",
-                                                   gain.ToString()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected f32[N, C, ...] and f32[C]; got ", x.ToString(), " and ", gain.ToString()));
   }
   return std::vector<TensorType>{x};
 }
@@ -80,8 +80,8 @@ absl::StatusOr<std::vector<gradus::Candidate>> SwellCandidates(const gradus::Ker
     return absl::OkStatus();
   };
   const gradus::Layout plain = gradus::Layout::Plain(type);
-  return std::vector<gradus::Candidate>{gradus::FunctionCandidate(
-      "acme:loop", {plain, gradus::Layout::Plain(context.input_type(1))}, {plain}, run)};
+  return std::vector<gradus::Candidate>{
+      gradus::FunctionCandidate("acme:loop", {plain, gradus::Layout::Plain(context.input_type(1))}, {plain}, run)};
 }
 
 absl::Status SwellReference(gradus::ReferenceContext& context) {

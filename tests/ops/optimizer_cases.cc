@@ -8,9 +8,15 @@ namespace {
 // The shapes that every update is tried on: parameters of all ranks, none of them a round number of vectors.
 const std::vector<std::pair<std::string, TensorType>>& Parameters() {
   static const auto* const parameters = new std::vector<std::pair<std::string, TensorType>>{
-      {"scalar", F32({})},          {"empty", F32({0})},         {"one", F32({1})},
-      {"bias", F32({7})},           {"vector", F32({20})},       {"matrix", F32({10, 33})},
-      {"channels_1", F32({4, 1, 3, 3})}, {"channels_7", F32({4, 7, 3, 3})}, {"channels_20", F32({5, 20, 3, 3})},
+      {"scalar", F32({})},
+      {"empty", F32({0})},
+      {"one", F32({1})},
+      {"bias", F32({7})},
+      {"vector", F32({20})},
+      {"matrix", F32({10, 33})},
+      {"channels_1", F32({4, 1, 3, 3})},
+      {"channels_7", F32({4, 7, 3, 3})},
+      {"channels_20", F32({5, 20, 3, 3})},
       {"volume", F32({3, 4, 2, 3, 2})},
   };
   return *parameters;
@@ -68,11 +74,11 @@ std::vector<OpCase> ClipCases() {
   std::vector<OpCase> cases;
   for (double count : {1.0, 2.0, 7.0, 64.0}) {
     for (double clip : {0.0, 0.5, 100.0}) {
-      cases.push_back({"count_" + std::to_string(static_cast<int>(count)) + "_clip_" +
-                           std::to_string(static_cast<int>(clip * 10)),
-                       {F32({})},
-                       ClipScaleAttrs{count, clip},
-                       {Domain::Positive()}});
+      cases.push_back(
+          {"count_" + std::to_string(static_cast<int>(count)) + "_clip_" + std::to_string(static_cast<int>(clip * 10)),
+           {F32({})},
+           ClipScaleAttrs{count, clip},
+           {Domain::Positive()}});
     }
   }
   return cases;
