@@ -113,7 +113,7 @@ absl::Status Trainer::Resume(const Checkpoint& checkpoint) {
   Training before;
   TextFormat::Parser parser;
   parser.AllowUnknownField(true);
-  parser.ParseFromString(state.training(), &before);
+  if (!parser.ParseFromString(state.training(), &before)) before = config();
   GRADUS_RETURN_IF_ERROR(RestoreAll(checkpoint, before));
   NoteChanges(state, before);
 
@@ -148,10 +148,10 @@ absl::Status Trainer::Resume(const Checkpoint& checkpoint) {
 // Sets all variables, or says why the run cannot go on with these files. `before`: the training of the run so far.
 absl::Status Trainer::RestoreAll(const Checkpoint& checkpoint, const Training& before) {
   const std::string run = absl::StrCat("the run in '", options_.run_dir, "'");
-  if (before.seed() != config().seed()) {
+  if (const uint64_t seed = checkpoint.state().seed(); seed != config().seed()) {
     return ErrorAt(file_.source.Lookup("seed"),
-                   absl::StrCat("seed is ", config().seed(), ", but ", run, " has seed ", before.seed(),
-                                "; go on with that one (--set=seed=", before.seed(), "), or use another run folder"));
+                   absl::StrCat("seed is ", config().seed(), ", but ", run, " has seed ", seed,
+                                "; go on with that one (--set=seed=", seed, "), or use another run folder"));
   }
   const absl::Status restored = RestoreVariables(checkpoint, /*optimizer=*/true, &learner_->variables());
   if (!absl::IsFailedPrecondition(restored)) return restored;

@@ -129,6 +129,20 @@ TEST_F(RunErrorsTest, RunFolder) {
   Fails(Run({"--run_dir=/proc/run"}), "cannot make folder '/proc/run': No such file or directory");
 }
 
+TEST_F(RunErrorsTest, NoneInWhatWasNotAskedFor) {
+  const ProcessEnd dry = Run({"--dry_run"});
+  EXPECT_EQ(dry.exit_code, 0) << dry.err;
+  EXPECT_TRUE(absl::StrContains(dry.out, "conv1"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/run"));
+
+  // Without --run_dir each run has a fresh folder, and the model's name stays a name.
+  Write({{"\"tiny\"", "\"../my tiny\""}}, {});
+  for (const char* name : {"runs/___my_tiny-1", "runs/___my_tiny-2"}) {
+    EXPECT_EQ(Run({"--run_dir="}).exit_code, 0);
+    EXPECT_TRUE(std::filesystem::exists(absl::StrCat(folder_, "/", name, "/metrics.jsonl"))) << name;
+  }
+}
+
 TEST_F(RunErrorsTest, TwoProcessesOnOneRunFolder) {
   TrainProcess first(folder_, {"--config=train.textproto", "--run_dir=run", "--set=steps=1000000000",
                                "--set=checkpoint.at_start=true"});
