@@ -24,7 +24,7 @@ GRADUS_INLINE float FastExp(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
-  const int32_t exponent = (static_cast<int32_t>(n) + 127) << 23;
+  const uint32_t exponent = static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23;
   float power;
   std::memcpy(&power, &exponent, sizeof power);
   const float result = p * power;
