@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<Loader>> OpenData(const TrainedModel& trained) {
   }
   options.seed = training.seed();
   options.remainder = Remainder::kPad;
-  options.threads = training.loader_threads();
+  options.threads = LoaderThreads(training);
   const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
   const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir)};
   absl::StatusOr<ExampleSource> source = OpenStream(trained.evaluation, context, TransformMode::kEvaluate);

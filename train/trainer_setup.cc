@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Loader>> Trainer::OpenLoader(const std::string& f
   options.remainder = !train                                   ? Remainder::kPad
                       : config().remainder() == Training::WRAP ? Remainder::kWrap
                                                                : Remainder::kDrop;
-  options.threads = config().loader_threads();
+  options.threads = LoaderThreads(config());
   absl::StatusOr<std::unique_ptr<Loader>> loader = Loader::Make(*std::move(source), options);
   if (!loader.ok()) return OfStream(field, loader.status());
   return loader;

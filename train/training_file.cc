@@ -14,6 +14,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "core/text_proto.h"
+#include "graph/session.h"
 
 namespace gradus {
 namespace {
@@ -240,6 +241,10 @@ absl::StatusOr<LoadedModel> ReadModel(const TrainingFile& file) {
 }
 
 }  // namespace
+
+int LoaderThreads(const Training& training) {
+  return training.has_loader_threads() ? training.loader_threads() : std::clamp(AvailableCores() / 2, 1, 8);
+}
 
 std::string PathBesides(const TrainingFile& file, const std::string& path) {
   return absl::StrContains(file.path, '/') ? JoinPath(ParentFolder(file.path), path) : path;

@@ -31,6 +31,9 @@ absl::StatusOr<TrainingFile> LoadTrainingText(absl::string_view text, const std:
                                               absl::string_view model_text, const std::string& model_name,
                                               absl::Span<const std::string> overrides);
 
+// Threads that load data: what the training says, or else half of the cores that this process may use, between 1 and 8.
+int LoaderThreads(const Training& training);
+
 // Where a path that the training file mentions leads: it starts from the file's folder.
 std::string PathBesides(const TrainingFile& file, const std::string& path);
 

@@ -123,7 +123,9 @@ TEST(StreamTest, SkipsAndTakes) {
 }
 
 TEST(StreamTest, NamesWhatIsWrong) {
-  EXPECT_EQ(ErrorOf(""), "no dataset is given; known: idx, synthetic_digits, or an extension");
+  EXPECT_EQ(ErrorOf(""),
+            "no dataset is given; known: idx, synthetic_digits, image_folder, cifar10, cifar100, npy, or an "
+            "extension");
   EXPECT_EQ(ErrorOf("idx {} [acme.Ramp.ramp] {}"), "idx and [acme.Ramp.ramp] are given, but only one dataset may be");
   EXPECT_EQ(ErrorOf("[acme.Rampe.rampe] {}"),
             "no data set is registered for 'acme.Rampe'; did you mean 'acme.Ramp'? (is its library linked in, with "
@@ -132,7 +134,7 @@ TEST(StreamTest, NamesWhatIsWrong) {
             "[acme.Rampe.rampes] is not a single message, so it cannot be a dataset");
   EXPECT_EQ(ErrorOf("[acme.Ramp.ramp] { examples: 9 } transform { column: 'x' }"),
             "transform 0 of column 'x': no transform is given; known: normalize, random_crop, center_crop, "
-            "random_horizontal_flip, or an extension");
+            "random_horizontal_flip, resize, random_resized_crop, color_jitter, lighting, or an extension");
   EXPECT_EQ(ErrorOf("[acme.Ramp.ramp] { examples: 9 } transform { normalize {} }"),
             "transform 0: the data set has no column 'image'; known: x");
   EXPECT_EQ(ErrorOf("synthetic_digits {} transform { normalize {} } transform { random_crop { height: 29 } }"),
