@@ -29,7 +29,7 @@ constexpr int64_t kLinesElements = 4096;  // of a buffer of lines of single posi
 constexpr int64_t kRowsElements = 16384;  // of one of rows of positions, which are better long
 constexpr int64_t kLeastRow = 16;         // positions
 
-int64_t RoundUp(int64_t n) { return (n + kLrnChunk - 1) / kLrnChunk * kLrnChunk; }
+int64_t RoundUp(int64_t n) { return (n + kLrnWidth - 1) / kLrnWidth * kLrnWidth; }
 
 // One normalisation in one layout.
 class Job {
@@ -40,15 +40,16 @@ class Job {
     const int64_t stored = sizes_.blocks * lanes;
     rows_ = lanes == 1;
     if (rows_) {
-      const int64_t fitting = kRowsElements / (stored + 2 * half) / kLrnChunk * kLrnChunk;
+      const int64_t fitting = kRowsElements / (stored + 2 * half) / kLrnWidth * kLrnWidth;
       tile_ = std::clamp<int64_t>(fitting, kLeastRow, RoundUp(sizes_.positions));
     } else {
       tile_ = std::clamp<int64_t>(kLinesElements / RoundUp(stored + 2 * half), 1, sizes_.positions);
     }
-    window_ = {2 * half + 1, rows_ ? tile_ : 1};
-    halo_ = half * window_.step;
-    numbers_ = RoundUp(stored * window_.step);
-    line_ = RoundUp(numbers_ + 2 * halo_);
+    numbers_.window = {2 * half + 1, rows_ ? tile_ : 1};
+    numbers_.segments = sizes_.blocks;
+    numbers_.length = RoundUp(rows_ ? tile_ : lanes);
+    halo_ = half * numbers_.window.step;
+    line_ = RoundUp(numbers_.segments * numbers_.length + 2 * halo_);
     formula_ = {static_cast<float>(attrs.alpha / static_cast<double>(attrs.size)), static_cast<float>(attrs.k),
                 static_cast<float>(attrs.beta)};
     slope_ = static_cast<float>(2 * attrs.alpha * attrs.beta / static_cast<double>(attrs.size));
@@ -62,7 +63,7 @@ class Job {
     ForEachTile(scratch, [&](int64_t offset, const LrnTile& tile, float* squares, float* factors, float*) {
       LrnSquares(tile, x + offset, squares + halo_);
       for (int64_t line = 0; line < tile.lines; ++line) {
-        LrnFactors(formula_, window_, numbers_, squares + line * line_, factors + line * line_);
+        LrnFactors(formula_, numbers_, Ahead(offset, line, x, y, y), squares + line * line_, factors + line * line_);
       }
       LrnScale(tile, x + offset, factors, y + offset);
     });
@@ -70,13 +71,13 @@ class Job {
 
   void Backward(const float* x, const float* dy, float* dx, void* scratch) const {
     ForEachTile(scratch, [&](int64_t offset, const LrnTile& tile, float* squares, float* factors, float* slopes) {
-      LrnSquares(tile, x + offset, squares + halo_);
-      LrnProducts(tile, x + offset, dy + offset, slopes + halo_);
+      LrnSquaresAndProducts(tile, x + offset, dy + offset, squares + halo_, slopes + halo_);
       float* const sums = squares;
       for (int64_t line = 0; line < tile.lines; ++line) {
         const int64_t at = line * line_;
-        LrnFactorsAndSlopes(formula_, window_, numbers_, squares + at, factors + at, slopes + halo_ + at);
-        LrnSums(window_, numbers_, slope_, slopes + at, sums + halo_ + at);
+        LrnFactorsAndSlopes(formula_, numbers_, Ahead(offset, line, x, dy, dx), squares + at, factors + at,
+                            slopes + halo_ + at);
+        LrnSums(numbers_, slope_, slopes + at, sums + halo_ + at);
       }
       LrnCombine(tile, x + offset, dy + offset, factors, sums + halo_, dx + offset);
     });
@@ -84,6 +85,11 @@ class Job {
 
  private:
   static constexpr int kBuffers = 3;
+
+  LrnAhead Ahead(int64_t offset, int64_t line, const float* x, const float* y, const float* z) const {
+    const int64_t next = offset + (tile_ + line) * sizes_.lanes;
+    return {{x + next, y + next, z + next}, sizes_.positions * sizes_.lanes};
+  }
 
   int64_t buffer() const { return rows_ ? line_ : tile_ * line_; }
 
@@ -113,10 +119,9 @@ class Job {
   ChannelSizes sizes_;
   bool rows_;     // lines are rows of positions
   int64_t tile_;  // positions at a time
-  LrnWindow window_;
-  int64_t halo_;     // zeros before the first channel
-  int64_t numbers_;  // of a line
-  int64_t line_;     // from a line to the next
+  int64_t halo_;  // zeros before the first channel
+  LrnLine numbers_;
+  int64_t line_;  // from a line to the next
   LrnFormula formula_;
   float slope_;
 };

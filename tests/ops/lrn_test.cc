@@ -20,8 +20,8 @@ std::string Lowered(const std::string& text, const TensorType& x) { return Lower
 
 TEST(LrnLayerTest, HasTheUsualDefaults) {
   EXPECT_EQ(Lowered("", F32({2, 7, 3, 3})), "Lrn size=5 alpha=0.0001 beta=0.75 k=1 : f32[2, 7, 3, 3]");
-  EXPECT_EQ(Lowered("size: 3 alpha: 5e-4 beta: 0.5 k: 2", F32({2, 7})),
-            "Lrn size=3 alpha=0.0005 beta=0.5 k=2 : f32[2, 7]");
+  EXPECT_EQ(Lowered("size: 3 alpha: 0.25 beta: 0.5 k: 2", F32({2, 7})),
+            "Lrn size=3 alpha=0.25 beta=0.5 k=2 : f32[2, 7]");
 }
 
 TEST(LrnLayerTest, SaysWhatIsWrong) {
@@ -36,8 +36,8 @@ TEST(LrnLayerTest, SaysWhatIsWrong) {
   EXPECT_EQ(Lowered("k: 0", x), "k: 'name': k is 0; it must be above 0");
   EXPECT_EQ(Lowered("k: -2", x), "k: 'name': k is -2; it must be above 0");
   EXPECT_EQ(Lowered("k: nan", x), "k: 'name': k is nan; it must be above 0");
-  EXPECT_EQ((LoweredLayer<Lrn, LayerEntry>("", {x, x})), "layer 'name' takes 1 input; it has 2");
-  EXPECT_EQ(Lowered("", F32({7})), "layer 'name': Lrn(f32[7]): expected f32[N, C] or f32[N, C, ...]; got f32[7]");
+  EXPECT_EQ((LoweredLayer<Lrn, LayerEntry>("", {x, x})), "layer: 'name': takes 1 input; it has 2");
+  EXPECT_EQ(Lowered("", F32({7})), "layer: 'name': Lrn(f32[7]): expected f32[N, C] or f32[N, C, ...]; got f32[7]");
 }
 
 // alpha / size is 1: s = 1 + 1 + 4 for the first channel.

@@ -1,5 +1,7 @@
 #include "tests/testlib/run_kernel.h"
 
+#include <omp.h>
+
 #include <memory>
 #include <utility>
 
@@ -33,7 +35,7 @@ absl::StatusOr<std::vector<float>> RunKernel(absl::string_view op, const std::ve
   const std::vector<bool> flexible(inputs.size(), false);
   const std::vector<Layout> wanted(node.outputs.size());
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Candidate> candidates,
-                          entry->factory({graph, node, layouts, flexible, wanted}));
+                          entry->factory({graph, node, layouts, flexible, wanted, nullptr, false, omp_get_max_threads()}));
   const Candidate& candidate = candidates.front();
   std::vector<AlignedBytes> memory;
   std::vector<void*> output_addresses;
