@@ -43,7 +43,7 @@ ABSL_FLAG(int64_t, batch, 64, "examples per step");
 ABSL_FLAG(std::string, mode, "train", "train or infer");
 ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core");
 ABSL_FLAG(bool, json, false, "print one JSON object and nothing else");
-ABSL_FLAG(double, seconds, 3, "how long to time steps");
+ABSL_FLAG(double, seconds, 3, "how long to time steps; three at least");
 ABSL_FLAG(bool, limit, true, "time each operation's kernels alone, too");
 
 namespace gradus {
@@ -118,10 +118,16 @@ double Median(std::vector<double> values) {
 }
 
 absl::StatusOr<std::vector<double>> TimeWholeSteps(Subject* subject, absl::Span<const InputFeed> feeds) {
-  for (int i = 0; i < 10; ++i) GRADUS_RETURN_IF_ERROR(subject->Step(feeds));
+  constexpr int kMostWarmUps = 10;
+  constexpr size_t kLeastSteps = 3;
+  const double seconds = absl::GetFlag(FLAGS_seconds);
+  double start = Now();
+  for (int i = 0; i < 2 || (i < kMostWarmUps && Now() - start < seconds); ++i) {
+    GRADUS_RETURN_IF_ERROR(subject->Step(feeds));
+  }
   std::vector<double> times;
-  const double start = Now();
-  while (times.size() < 10 || Now() - start < absl::GetFlag(FLAGS_seconds)) {
+  start = Now();
+  while (times.size() < kLeastSteps || Now() - start < seconds) {
     const double before = Now();
     GRADUS_RETURN_IF_ERROR(subject->Step(feeds));
     times.push_back((Now() - before) * 1e3);

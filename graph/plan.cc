@@ -47,7 +47,7 @@ MemoryNeed Plan::memory() const { return {arena_bytes_, lower_bound_, store_->by
 std::vector<std::pair<std::string, std::string>> Plan::KernelChoices() const {
   std::vector<std::pair<std::string, std::string>> choices;
   for (const PlanStep& step : steps_) {
-    if (step.node >= 0) choices.emplace_back(step.name, step.implementation);
+    if (step.node >= 0 && !step.again) choices.emplace_back(step.name, step.implementation);
   }
   return choices;
 }

@@ -1,8 +1,8 @@
 // A compiled program: a flat list of steps over buffers whose places in one arena are settled before the first run.
 //
-// Compile() walks the nodes in order, chooses a kernel for each, inserts a reorder where a kernel wants a value in another
-// layout than the one at hand, lets outputs take over their inputs' memory where operations allow it, plans the arena and
-// makes the kernels. Running is a loop over kernels that allocates nothing of ours.
+// Compile() walks the nodes in order, chooses a kernel for each, inserts a reorder where a kernel wants a value in
+// another layout than the one at hand, lets outputs take over their inputs' memory where operations allow it, plans the
+// arena and makes the kernels. Running is a loop over kernels that allocates nothing of ours.
 //
 // A plan belongs to one session and is used by one thread at a time. It borrows the variable store.
 #ifndef GRADUS_GRAPH_PLAN_H_
@@ -34,6 +34,9 @@ struct PlanOptions {
   absl::flat_hash_map<std::string, std::string> kernel_choices;
   // Fills every buffer with NaN (all bits one) where its life begins, so that reading what nobody wrote shows.
   bool debug_arena = false;
+  // Bytes for the arena and all variables. A training plan that needs more computes values a second time, as few as it
+  // takes; where nothing suffices it is as small as it gets. 0: no limit.
+  int64_t memory_budget = 0;
 };
 
 // Poisoned bytes behind every buffer in an arena, in programs that AddressSanitizer watches.
@@ -62,6 +65,7 @@ struct PlanStep {
   std::string name;            // the node's, or "reorder <value's>"
   std::string implementation;  // "onednn:jit:avx2"
   int node = -1;               // of program().graph; -1: a reorder
+  bool again = false;          // the node's second run, for the way back
   Stage stage = Stage::kCompute;
   std::vector<int> inputs, outputs;  // buffers
   int scratch = -1;                  // buffer, or -1
@@ -78,6 +82,13 @@ struct MemoryNeed {
   int64_t total() const;    // at most 2^63 - 1
 };
 
+// What is computed a second time to save memory.
+struct RecomputationNote {
+  int steps = 0;            // that run again
+  double price = 0;         // their time as a part of all steps' time, predicted
+  int64_t saved_bytes = 0;  // of the arena
+};
+
 class Plan {
  public:
   static absl::StatusOr<std::unique_ptr<Plan>> Compile(Program program, VariableStore* store,
@@ -87,8 +98,11 @@ class Plan {
   const std::vector<PlanStep>& steps() const { return steps_; }
   const std::vector<PlanBuffer>& buffers() const { return buffers_; }
   // Null for nodes without a kernel (sources, views, writes).
-  const NodeChoice* choice(int node) const { return step_of_[node] < 0 ? nullptr : steps_[step_of_[node]].choice.get(); }
+  const NodeChoice* choice(int node) const {
+    return step_of_[node] < 0 ? nullptr : steps_[step_of_[node]].choice.get();
+  }
   MemoryNeed memory() const;
+  const RecomputationNote& recomputation() const { return recomputation_; }
 
   // Layout changes of activations and gradients in the loop, and of variables once per version.
   int reorders() const { return reorders_; }
@@ -114,8 +128,8 @@ class Plan {
   // that has infinity or NaN.
   absl::Status RunCheckingNumerics();
 
-  // The median over `rounds` of the time of each step in nanoseconds, all stages, in order: as it runs among the others,
-  // or with `before` called first each time (to empty the caches). Variables are written as in training.
+  // The median over `rounds` of the time of each step in nanoseconds, all stages, in order: as it runs among the
+  // others, or with `before` called first each time (to empty the caches). Variables are written as in training.
   std::vector<double> TimeSteps(int rounds, const std::function<void()>& before = nullptr);
 
   // One step a line with buffers and layouts, and the picture of the arena.
@@ -150,15 +164,16 @@ class Plan {
   std::vector<PlanBuffer> buffers_;
   std::vector<std::vector<int>> starts_, ends_;  // by step: arena buffers whose life begins or ends there
   std::vector<ReplicaUse> replicas_;
-  std::vector<int> used_variables_;     // of the store
-  std::vector<int> written_[3];         // by stage: variables of the store
+  std::vector<int> used_variables_;  // of the store
+  std::vector<int> written_[3];      // by stage: variables of the store
   absl::flat_hash_map<std::string, Place> feeds_, fetches_;
   std::vector<std::string> feed_order_;
   int reorders_ = 0, weight_reorders_ = 0;
   int64_t arena_bytes_ = 0, lower_bound_ = 0;
+  RecomputationNote recomputation_;
 
   uint8_t* arena_ = nullptr;
-  std::vector<void*> addresses_;                      // by buffer
+  std::vector<void*> addresses_;                          // by buffer
   std::vector<std::vector<const void*>> input_pointers_;  // by step: what kernels keep spans of
   std::vector<std::vector<void*>> output_pointers_;
 };

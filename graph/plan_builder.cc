@@ -35,9 +35,11 @@ PlanBuilder::PlanBuilder(Program program, VariableStore* store, const PlanOption
 absl::StatusOr<std::unique_ptr<Plan>> PlanBuilder::Build() {
   GRADUS_RETURN_IF_ERROR(DeclareVariables());
   GRADUS_RETURN_IF_ERROR(AddSteps());
-  KeepFeedsAndFetches();
-  ShareMemory();
-  PlanArena();
+  if (plan_->options_.memory_budget > 0 && !plan_->program_.inference) {
+    PlaceWithinBudget();
+  } else {
+    PlaceBuffers();
+  }
   PointAtRoots();
   GRADUS_RETURN_IF_ERROR(MakeKernels());
   return std::move(plan_);

@@ -1,10 +1,12 @@
 // The compilation of a plan; see Plan::Compile. An implementation detail of plan.h.
 //
-//   1. plan_builder.cc  goes through the nodes stage by stage and adds a step for each, with a buffer of its own for every
+//   1. plan_builder.cc  goes through the nodes stage by stage and adds a step for each, with a buffer of its own for
+//   every
 //                       output, and steps that copy values into the layouts that others ask for
 //   2. plan_memory.cc   lets buffers share memory (written values with their variables, outputs with inputs), and plans
 //                       the arena
-//   3. plan_builder.cc  makes the kernels
+//   3. plan_recompute.cc  where that is too large for the budget: lets steps run a second time, and goes back to 2
+//   4. plan_builder.cc  makes the kernels
 #ifndef GRADUS_GRAPH_PLAN_BUILDER_H_
 #define GRADUS_GRAPH_PLAN_BUILDER_H_
 
@@ -19,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "graph/op.h"
 #include "graph/plan.h"
+#include "graph/recompute.h"
 
 namespace gradus {
 
@@ -83,7 +86,8 @@ class PlanBuilder {
   // The buffer that holds `value` in `layout`, made by a copy or as a variable's replica if need be.
   absl::StatusOr<int> Ensure(Value value, const Layout& layout);
   absl::StatusOr<int> EnsureVariable(int variable, const Layout& layout);
-  // Adds steps that copy a buffer to another layout, by way of a plain one where there is no direct way. The new buffer.
+  // Adds steps that copy a buffer to another layout, by way of a plain one where there is no direct way. The new
+  // buffer.
   absl::StatusOr<int> AddCopy(const std::string& name, int from_buffer, const Layout& from, const Layout& to,
                               const TensorType& type, bool of_gradient);
   absl::Status AddReorder(const std::string& name, int from_buffer, const Layout& from, int to_buffer,
@@ -109,12 +113,28 @@ class PlanBuilder {
   absl::Status PrepareWrite(Write* write);
   absl::Status PlaceWrite(const Write& write);
   bool MayWriteInPlace(const Write& write, int storage) const;
+  void PlaceBuffers();
   void KeepFeedsAndFetches();
   void ShareMemory();
   void TryInPlace(int step, InputOutputPair pair);
+  bool MayLieOver(const PlanStep& step, InputOutputPair pair) const;
   int Root(int buffer) const;
   void PlanArena();
   void PointAtRoots();
+
+  // ---- plan_recompute.cc ----
+  // The steps and what was known of buffers before any shared memory.
+  struct Draft {
+    std::vector<PlanStep> steps;
+    size_t buffers;
+    std::vector<Life> lives;
+    int stage_end[3];
+  };
+  void PlaceWithinBudget();
+  RecomputePuzzle MakeRecomputePuzzle(const Draft& draft) const;
+  double CostOf(const PlanStep& step) const;
+  void RunAgain(const Draft& draft, const std::vector<ScheduledStep>& schedule, const std::vector<bool>& dropped);
+  void NoteRecomputation(const RecomputePuzzle& puzzle, const Recomputation& solution);
 
   std::unique_ptr<Plan> plan_;
   VariableStore* store_;

@@ -76,6 +76,12 @@ bool PlanBuilder::MayWriteInPlace(const Write& write, int storage) const {
   });
 }
 
+void PlanBuilder::PlaceBuffers() {
+  KeepFeedsAndFetches();
+  ShareMemory();
+  PlanArena();
+}
+
 void PlanBuilder::KeepFeedsAndFetches() {
   for (const auto& [name, place] : plan_->feeds_) {
     lives_[place.buffer].last_read = std::max(lives_[place.buffer].last_read, 0);
@@ -97,25 +103,31 @@ void PlanBuilder::ShareMemory() {
 
 void PlanBuilder::TryInPlace(int s, InputOutputPair pair) {
   const PlanStep& step = plan_->steps_[s];
-  if (pair.input >= static_cast<int>(step.inputs.size())) return;
+  if (!MayLieOver(step, pair)) return;
   const int output = step.outputs[pair.output];
   const int input = step.inputs[pair.input];
   const int memory = Root(input);
   if (lives_[output].merged_into != output || IsVariable(memory)) return;
   if (lives_[input].last_read != s || lives_[input].fetched) return;
   if (lives_[memory].last_read > s || lives_[memory].fetched) return;
-  if (std::count(step.inputs.begin(), step.inputs.end(), input) > 1) return;
   for (int other : step.outputs) {
     if (Root(other) == memory) return;  // taken by another output of this step
   }
+  lives_[output].merged_into = memory;
+  lives_[memory].last_read = lives_[output].last_read;
+  lives_[memory].fetched = lives_[output].fetched;
+}
+
+// Whether the step reads the input once, and the output is laid out like it.
+bool PlanBuilder::MayLieOver(const PlanStep& step, InputOutputPair pair) const {
+  if (pair.input >= static_cast<int>(step.inputs.size())) return false;
+  if (IsVariable(step.inputs[pair.input])) return false;
+  if (std::count(step.inputs.begin(), step.inputs.end(), step.inputs[pair.input]) > 1) return false;
   const Value value = graph_.node(step.node).inputs[pair.input];
   const std::vector<Layout>& asked = step.choice->candidate.inputs;
   const bool any = pair.input >= static_cast<int>(asked.size()) || asked[pair.input].any();
   const Layout& have = any ? *where_[value.node][value.output].layout : asked[pair.input];
-  if (have != step.output_layouts[pair.output]) return;
-  lives_[output].merged_into = memory;
-  lives_[memory].last_read = lives_[output].last_read;
-  lives_[memory].fetched = lives_[output].fetched;
+  return have == step.output_layouts[pair.output];
 }
 
 int PlanBuilder::Root(int buffer) const {
@@ -140,8 +152,8 @@ void PlanBuilder::PlanArena() {
   plan_->arena_bytes_ = plan.total_bytes;
   plan_->lower_bound_ = PeakLowerBound(uses);
 
-  plan_->starts_.resize(plan_->steps_.size());
-  plan_->ends_.resize(plan_->steps_.size());
+  plan_->starts_.assign(plan_->steps_.size(), {});
+  plan_->ends_.assign(plan_->steps_.size(), {});
   if (plan_->steps_.empty()) return;
   for (int b : used) {
     plan_->starts_[buffers[b].first_step].push_back(b);

@@ -1,0 +1,128 @@
+// Steps that run a second time so that a plan fits its budget; see plan_builder.h and recompute.h.
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "graph/plan_builder.h"
+
+namespace gradus {
+namespace {
+
+// What a thread does in a second, roughly. Only the ratio matters: it weighs convolutions against passes over memory.
+constexpr double kMacsPerSecond = 30e9;
+constexpr double kBytesPerSecond = 8e9;
+
+}  // namespace
+
+// Runs as few steps again as bring the arena under the budget; as many as there are to run where none do.
+void PlanBuilder::PlaceWithinBudget() {
+  Draft draft{std::move(plan_->steps_), plan_->buffers_.size(), lives_, {}};
+  std::copy_n(plan_->stage_end_, 3, draft.stage_end);
+  plan_->steps_.clear();
+  const RecomputePuzzle puzzle = MakeRecomputePuzzle(draft);
+  const std::vector<Recomputation> solutions = SolveRecompute(puzzle);
+  const int64_t limit = plan_->options_.memory_budget - store_->bytes();
+  int64_t wanted = limit;
+  for (size_t i = 0; i < solutions.size(); ++i) {
+    const bool last = i + 1 == solutions.size();
+    if (!last && solutions[i].peak_bytes > wanted) continue;
+    RunAgain(draft, Schedule(puzzle, solutions[i].dropped), solutions[i].dropped);
+    PlaceBuffers();
+    const int64_t excess = plan_->arena_bytes_ - limit;
+    if (excess <= 0 || last) {
+      NoteRecomputation(puzzle, solutions[i]);
+      return;
+    }
+    wanted = std::min(wanted, solutions[i].peak_bytes - 1) - excess / 2;  // packing leaves gaps
+  }
+}
+
+RecomputePuzzle PlanBuilder::MakeRecomputePuzzle(const Draft& draft) const {
+  RecomputePuzzle puzzle;
+  for (size_t b = 0; b < draft.buffers; ++b) {
+    const Life& life = draft.lives[b];
+    const bool of_variable = IsVariable(static_cast<int>(b)) || life.merged_into != static_cast<int>(b);
+    const int64_t bytes = of_variable ? 0 : plan_->buffers_[b].bytes + kArenaRedZone;
+    puzzle.buffers.push_back({bytes, of_variable || life.fed || life.last_read >= draft.stage_end[0], false});
+  }
+  for (const auto& [name, place] : plan_->fetches_) puzzle.buffers[place.buffer].to_end = true;
+  puzzle.turn = draft.stage_end[0];
+  for (int s = 0; s < static_cast<int>(draft.steps.size()); ++s) {
+    const PlanStep& step = draft.steps[s];
+    RecomputeStep& piece = puzzle.steps.emplace_back();
+    piece.reads = step.inputs;
+    piece.writes = step.outputs;
+    piece.scratch_bytes = step.scratch < 0 ? 0 : plan_->buffers_[step.scratch].bytes + kArenaRedZone;
+    piece.cost = CostOf(step);
+    piece.repeatable = step.stage == Stage::kCompute;
+    if (step.node < 0) continue;
+    if (graph_.node(step.node).forward >= 0) puzzle.turn = std::min(puzzle.turn, s);
+    if (!step.choice->candidate.in_place) continue;
+    for (InputOutputPair pair : graph_.node(step.node).op->in_place()) {
+      if (MayLieOver(step, pair)) piece.over.emplace_back(step.inputs[pair.input], step.outputs[pair.output]);
+    }
+  }
+  return puzzle;
+}
+
+// Seconds of one thread, roughly: its multiply-accumulates, and the bytes that it reads and writes.
+double PlanBuilder::CostOf(const PlanStep& step) const {
+  double bytes = 0;
+  for (int b : step.inputs) bytes += static_cast<double>(plan_->buffers_[b].bytes);
+  for (int b : step.outputs) bytes += static_cast<double>(plan_->buffers_[b].bytes);
+  const double macs = step.node < 0 ? 0 : MacsOf(graph_, graph_.node(step.node));
+  return macs / kMacsPerSecond + bytes / kBytesPerSecond;
+}
+
+// The draft's steps with second runs among them.
+void PlanBuilder::RunAgain(const Draft& draft, const std::vector<ScheduledStep>& schedule,
+                           const std::vector<bool>& dropped) {
+  plan_->steps_.clear();
+  plan_->buffers_.resize(draft.buffers);
+  lives_ = draft.lives;
+  for (Life& life : lives_) {
+    life.first_write = life.fed ? 0 : std::numeric_limits<int>::max();
+    life.last_read = -1;
+  }
+  std::vector<int> now(draft.buffers);  // where a buffer of the draft is
+  std::iota(now.begin(), now.end(), 0);
+  for (ScheduledStep scheduled : schedule) {
+    const PlanStep& from = draft.steps[scheduled.step];
+    PlanStep step;
+    step.name = scheduled.again ? absl::StrCat(from.name, " again") : from.name;
+    step.implementation = from.implementation;
+    step.node = from.node;
+    step.again = scheduled.again;
+    step.stage = from.stage;
+    step.outputs = from.outputs;
+    step.scratch = from.scratch;
+    step.choice = from.choice;
+    for (int b : from.inputs) step.inputs.push_back(now[b]);
+    if (scheduled.again) {
+      for (int& b : step.outputs) {
+        const int copy = NewBuffer(plan_->buffers_[b].bytes);
+        if (dropped[b]) now[b] = copy;
+        b = copy;
+      }
+      if (step.scratch >= 0) step.scratch = NewBuffer(plan_->buffers_[step.scratch].bytes);
+    }
+    if (step.node >= 0 && !step.again) plan_->step_of_[step.node] = static_cast<int>(plan_->steps_.size());
+    AddStep(std::move(step));
+    for (int stage = 0; stage < 3; ++stage) {
+      if (!scheduled.again && scheduled.step < draft.stage_end[stage]) {
+        plan_->stage_end_[stage] = static_cast<int>(plan_->steps_.size());
+      }
+    }
+  }
+}
+
+void PlanBuilder::NoteRecomputation(const RecomputePuzzle& puzzle, const Recomputation& solution) {
+  RecomputationNote& note = plan_->recomputation_;
+  double all = 0;
+  for (const RecomputeStep& step : puzzle.steps) all += step.cost;
+  note.price = all > 0 ? solution.cost / all : 0;
+  for (const PlanStep& step : plan_->steps_) note.steps += step.again;
+}
+
+}  // namespace gradus
