@@ -11,6 +11,7 @@
 #include "absl/flags/flag.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/human.h"
 #include "core/memory_limit.h"
 #include "core/random.h"
@@ -32,8 +33,9 @@ A training step is forward, backward and the update of SGD with momentum. The ta
 `limit` is what the same operations would take if each ran alone with its fastest kernel in any layout, on memory that
 the caches do not hold, with nothing between them.
 
---json prints one object: ms_per_step (median), examples_per_second, arena_bytes, peak_rss_bytes,
-rss_before_compile_bytes, reorders (of activations, in a step), weight_reorders (of variables, once per update),
+--json prints one object: ms_per_step (median), examples_per_second, arena_bytes, planned_bytes,
+peak_rss_bytes, rss_before_compile_bytes, steps_run_again and predicted_price (with --memory_budget: what is computed
+twice to keep it, and its part of the time), reorders (of activations, in a step), weight_reorders (of variables, once per update),
 limit_ms, steps_ms (the plan's own steps timed alone as the limit is).)";
 
 }  // namespace
@@ -44,6 +46,8 @@ ABSL_FLAG(std::string, mode, "train", "train or infer");
 ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core");
 ABSL_FLAG(bool, json, false, "print one JSON object and nothing else");
 ABSL_FLAG(double, seconds, 3, "how long to time steps; three at least");
+ABSL_FLAG(int64_t, memory_budget, 0, "bytes that a training plan may need in all; 0: what the machine has");
+ABSL_FLAG(bool, print_memory_plan, false, "draw the plan's memory over time instead of timing it");
 ABSL_FLAG(bool, limit, true, "time each operation's kernels alone, too");
 
 namespace gradus {
@@ -101,6 +105,7 @@ absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t ba
     Training training;
     training.set_batch_size(batch);
     training.set_threads(threads);
+    training.set_memory_budget(absl::GetFlag(FLAGS_memory_budget));
     training.mutable_optimizer()->mutable_sgd()->set_momentum(0.9);
     GRADUS_ASSIGN_OR_RETURN(subject.learner, Learner::Create(model, training));
   } else {
@@ -156,6 +161,17 @@ void PrintTable(const Plan& plan, const std::vector<double>& warm, const std::ve
   }
 }
 
+std::string MemoryLine(Subject& subject) {
+  std::string line = absl::StrCat(HumanBytes(subject.memory().arena), " arena, ", HumanBytes(subject.memory().total()),
+                                  " planned in all");
+  const RecomputationNote& again = subject.plan().recomputation();
+  if (again.steps > 0) {
+    absl::StrAppend(&line, " (", again.steps, " steps run twice to save ", HumanBytes(again.saved_bytes),
+                    ", for about ", absl::StrFormat("%.1f", 100 * again.price), " % more time)");
+  }
+  return line;
+}
+
 absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(RequireFlags({"model"}));
@@ -176,6 +192,10 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
 
   const int64_t rss_before = ResidentBytes();
   GRADUS_ASSIGN_OR_RETURN(Subject subject, Compile(model, train, batch, absl::GetFlag(FLAGS_threads)));
+  if (absl::GetFlag(FLAGS_print_memory_plan)) {
+    std::printf("%s\n%s\n", subject.plan().DrawMemory().c_str(), MemoryLine(subject).c_str());
+    return 0;
+  }
   GRADUS_ASSIGN_OR_RETURN(std::vector<double> times, TimeWholeSteps(&subject, data.feeds()));
   const int64_t peak_rss = PeakResidentBytes();
   const double ms = Median(times);
@@ -191,6 +211,8 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   json["planned_bytes"] = subject.memory().total();
   json["peak_rss_bytes"] = peak_rss;
   json["rss_before_compile_bytes"] = rss_before;
+  json["steps_run_again"] = plan.recomputation().steps;
+  json["predicted_price"] = plan.recomputation().price;
   json["reorders"] = plan.reorders();
   json["weight_reorders"] = plan.weight_reorders();
   std::map<int, NodeLimit> limits;
@@ -218,8 +240,7 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
     std::printf("%.3f ms if every operation ran alone at its best: the step takes %.2f times that\n", limit_ms,
                 ms / limit_ms);
   }
-  std::printf("%s arena, %s planned in all, %s resident at most (%s before compiling)\n",
-              HumanBytes(plan.memory().arena).c_str(), HumanBytes(subject.memory().total()).c_str(),
+  std::printf("%s, %s resident at most (%s before compiling)\n", MemoryLine(subject).c_str(),
               HumanBytes(peak_rss).c_str(), HumanBytes(rss_before).c_str());
   std::printf("%d reorders of activations, %d of variables\n", plan.reorders(), plan.weight_reorders());
   return 0;

@@ -44,6 +44,8 @@ ABSL_FLAG(bool, resume, false, "go on from the run folder's newest checkpoint; a
 ABSL_FLAG(int, threads, 0, "compute threads; 0: what the training file says, else one for each core");
 ABSL_FLAG(bool, dry_run, false, "check files and data, compile the plan, print it, and stop");
 ABSL_FLAG(gradus::RepeatedFlag, set, {}, "path.to.field=value: overrides a field of the training file; repeatable");
+ABSL_FLAG(bool, print_memory_plan, false,
+          "draw the plan's memory over time, and list what is alive when it is fullest");
 ABSL_FLAG(bool, dump_graph, false, "print the graph before the first and after each pass");
 ABSL_FLAG(bool, debug_arena, false, "fill planned memory with NaN so that reading what nobody wrote shows");
 
@@ -105,6 +107,9 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   const std::string run_dir = options.run_dir;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(std::move(file), std::move(options)));
   std::fprintf(stderr, "%s\n", trainer->Describe().c_str());
+  if (absl::GetFlag(FLAGS_print_memory_plan)) {
+    std::fprintf(stderr, "%s\n", trainer->learner().plan().DrawMemory().c_str());
+  }
   if (absl::GetFlag(FLAGS_dry_run)) {
     std::printf("%s\n", trainer->learner().plan().ToString().c_str());
     return 0;

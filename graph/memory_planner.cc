@@ -186,7 +186,8 @@ absl::Status CheckMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan&
   return absl::OkStatus();
 }
 
-std::string DrawMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan& plan, int width, int height) {
+std::string DrawMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan& plan, int width, int height,
+                           absl::string_view letters) {
   if (width <= 0 || height <= 0) return "";
   int64_t first = uses.empty() ? 0 : uses[0].first_step, last = first;
   for (const BufferUse& use : uses) {
@@ -197,9 +198,10 @@ std::string DrawMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan& p
   const auto middle = [](int i, int n, int64_t length) {
     return static_cast<int64_t>(static_cast<__int128>(length) * (__int128{2} * i + 1) / (__int128{2} * n));
   };
+  if (letters.empty()) letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   std::vector<std::string> rows(height, std::string(width, '.'));
   for (size_t i = 0; i < uses.size(); ++i) {
-    const char letter = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[i % 52];
+    const char letter = letters[i % letters.size()];
     for (int y = 0; y < height; ++y) {
       const int64_t byte = middle(height - 1 - y, height, plan.total_bytes);
       if (byte < plan.offsets[i] || byte - plan.offsets[i] >= uses[i].bytes) continue;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace gradus {
@@ -42,9 +43,11 @@ int64_t PeakLowerBound(absl::Span<const BufferUse> uses);
 // oracle for tests and debugging: it shares no logic with the planner.
 absl::Status CheckMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan& plan);
 
-// A picture for people, `width` columns of time by `height` rows of memory, offset 0 at the bottom. Buffers are letters
-// in turn (a to z, A to Z, then a again), '.' is free. A cell shows the buffer at its middle.
-std::string DrawMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan& plan, int width, int height);
+// A picture for people, `width` columns of time by `height` rows of memory, offset 0 at the bottom. Buffers are the
+// given letters, or else letters in turn (a to z, A to Z, then a again); '.' is free. A cell shows the buffer at its
+// middle.
+std::string DrawMemoryPlan(absl::Span<const BufferUse> uses, const MemoryPlan& plan, int width, int height,
+                           absl::string_view letters = "");
 
 }  // namespace gradus
 

@@ -52,12 +52,17 @@ std::vector<std::pair<std::string, std::string>> Plan::KernelChoices() const {
   return choices;
 }
 
+absl::Status Plan::MaterializeVariables() {
+  for (int variable : used_variables_) GRADUS_RETURN_IF_ERROR(store_->Materialize(variable));
+  return absl::OkStatus();
+}
+
 absl::Status Plan::Bind(uint8_t* arena, const RunState* state) {
   arena_ = arena;
 #ifdef GRADUS_ASAN
   ASAN_UNPOISON_MEMORY_REGION(arena, arena_bytes_);
 #endif
-  for (int variable : used_variables_) GRADUS_RETURN_IF_ERROR(store_->Materialize(variable));
+  GRADUS_RETURN_IF_ERROR(MaterializeVariables());
   alignas(64) static uint8_t nothing[64];
   addresses_.assign(buffers_.size(), nullptr);
   for (size_t b = 0; b < buffers_.size(); ++b) {
@@ -237,18 +242,6 @@ std::string Plan::ToString() const {
     absl::StrAppend(&text, "\n");
   }
   return text;
-}
-
-std::string Plan::DrawMemory(int width, int height) const {
-  std::vector<BufferUse> uses;
-  gradus::MemoryPlan plan;
-  plan.total_bytes = arena_bytes_;
-  for (const PlanBuffer& buffer : buffers_) {
-    if (buffer.offset < 0) continue;
-    uses.push_back({buffer.bytes, buffer.first_step, buffer.last_step});
-    plan.offsets.push_back(buffer.offset);
-  }
-  return DrawMemoryPlan(uses, plan, width, height);
 }
 
 }  // namespace gradus

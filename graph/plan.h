@@ -111,7 +111,10 @@ class Plan {
   // "node implementation" for each node that has a kernel, in order: what a later run gives as kernel_choices.
   std::vector<std::pair<std::string, std::string>> KernelChoices() const;
 
-  // Gets memory for the variables and points the kernels at an arena of memory().arena bytes. The padding of blocked
+  // Gets memory for the variables, and gives those that have none their first values.
+  absl::Status MaterializeVariables();
+
+  // Materializes the variables and points the kernels at an arena of memory().arena bytes. The padding of blocked
   // buffers in the arena is written.
   absl::Status Bind(uint8_t* arena, const RunState* state);
 
@@ -132,9 +135,11 @@ class Plan {
   // others, or with `before` called first each time (to empty the caches). Variables are written as in training.
   std::vector<double> TimeSteps(int rounds, const std::function<void()>& before = nullptr);
 
-  // One step a line with buffers and layouts, and the picture of the arena.
+  // One step a line with buffers and layouts.
   std::string ToString() const;
-  std::string DrawMemory(int width = 100, int height = 40) const;
+  // A picture of the arena, time to the right and memory upwards; then the largest buffers by name, and what is alive
+  // when the most is.
+  std::string DrawMemory(int width = 100, int height = 30) const;
 
  private:
   friend class PlanBuilder;

@@ -139,6 +139,7 @@ void PlanBuilder::PlanArena() {
   std::vector<PlanBuffer>& buffers = plan_->buffers_;
   std::vector<BufferUse> uses;
   std::vector<int> used;
+  for (PlanBuffer& buffer : buffers) buffer.offset = -1;
   for (int b = 0; b < static_cast<int>(buffers.size()); ++b) {
     const Life& life = lives_[b];
     if (life.merged_into != b || IsVariable(b) || life.last_read < 0) continue;

@@ -15,14 +15,18 @@ constexpr double kBytesPerSecond = 8e9;
 
 }  // namespace
 
-// Runs as few steps again as bring the arena under the budget; as many as there are to run where none do.
+// Where the arena is above the budget, runs as few steps again as bring it under; where nothing does, it gets as small
+// as it can.
 void PlanBuilder::PlaceWithinBudget() {
-  Draft draft{std::move(plan_->steps_), plan_->buffers_.size(), lives_, {}};
+  std::vector<Life> lives = lives_;
+  PlaceBuffers();
+  const int64_t limit = plan_->options_.memory_budget - store_->bytes(), needed = plan_->arena_bytes_;
+  if (needed <= limit) return;
+  Draft draft{std::move(plan_->steps_), plan_->buffers_.size(), std::move(lives), {}};
   std::copy_n(plan_->stage_end_, 3, draft.stage_end);
   plan_->steps_.clear();
   const RecomputePuzzle puzzle = MakeRecomputePuzzle(draft);
   const std::vector<Recomputation> solutions = SolveRecompute(puzzle);
-  const int64_t limit = plan_->options_.memory_budget - store_->bytes();
   int64_t wanted = limit;
   for (size_t i = 0; i < solutions.size(); ++i) {
     const bool last = i + 1 == solutions.size();
@@ -32,6 +36,7 @@ void PlanBuilder::PlaceWithinBudget() {
     const int64_t excess = plan_->arena_bytes_ - limit;
     if (excess <= 0 || last) {
       NoteRecomputation(puzzle, solutions[i]);
+      plan_->recomputation_.saved_bytes = needed - plan_->arena_bytes_;
       return;
     }
     wanted = std::min(wanted, solutions[i].peak_bytes - 1) - excess / 2;  // packing leaves gaps

@@ -89,7 +89,7 @@ class Simulation {
       Visit(e);
     }
     for (int b = 0; b < buffers_; ++b) {
-      if (facts.maker[b] < 0 && last_[b] >= 0) first_[b] = 0;
+      if (facts.maker[b] < 0 && (last_[b] >= 0 || puzzle.buffers[b].to_end)) first_[b] = 0;
       if (puzzle.buffers[b].to_end && first_[b] != kNever) last_[b] = static_cast<int>(schedule_.size()) - 1;
     }
     FindPeak();

@@ -48,9 +48,16 @@ absl::Status Session::CheckMemory(const Plan& plan) const {
   MemoryNeed need = plan.memory();
   need.arena = std::max(need.arena, arena_bytes_);
   if (options_.memory_budget > 0 && need.total() > options_.memory_budget) {
-    return absl::ResourceExhaustedError(absl::StrCat("the plan needs ", HumanBytes(need.total()),
-                                                     ", more than the memory_budget of ",
-                                                     HumanBytes(options_.memory_budget)));
+    std::string message = absl::StrCat("the plan needs ", HumanBytes(need.total()));
+    if (const int64_t saved = plan.recomputation().saved_bytes; saved > 0) {
+      absl::StrAppend(&message, " with all the values computed again that help (", HumanBytes(need.total() + saved),
+                      " without)");
+    }
+    absl::StrAppend(&message, ", more than the memory_budget of ", HumanBytes(options_.memory_budget));
+    if (!plan.program().inference) {
+      absl::StrAppend(&message, "; the smallest that would do is memory_budget: ", need.total());
+    }
+    return absl::ResourceExhaustedError(message);
   }
   MemoryNeed missing;
   missing.arena = std::max<int64_t>(0, need.arena - arena_.size());
@@ -69,6 +76,7 @@ absl::Status Session::Prepare(Plan* plan) {
   GRADUS_CHECK(entry != plans_.end());
   if (arena_.size() < arena_bytes_) {
     owner_ = nullptr;
+    GRADUS_RETURN_IF_ERROR(plan->MaterializeVariables());  // what first values need beside is gone again by then
     GRADUS_RETURN_IF_ERROR(arena_.Reserve(arena_bytes_));
   }
   const uint64_t generation = arena_.generation() + 1;

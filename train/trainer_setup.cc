@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/human.h"
 #include "core/status_macros.h"
 #include "data/stream.h"
@@ -159,6 +160,12 @@ std::string Trainer::Describe() const {
   }
   absl::StrAppend(&text, "memory     ", HumanBytes(need.total()), " planned: ", HumanBytes(need.arena),
                   " for activations, gradients and scratch, ", HumanBytes(need.variables), " for variables");
+  const RecomputationNote& again = learner_->plan().recomputation();
+  if (again.steps > 0) {
+    absl::StrAppend(&text, "\n           ", HumanCount(again.steps), again.steps == 1 ? " step runs" : " steps run",
+                    " twice to save ", HumanBytes(again.saved_bytes), ", for about ",
+                    absl::StrFormat("%.1f", 100 * again.price), " % more time");
+  }
   return text;
 }
 

@@ -82,7 +82,10 @@ TEST_F(MistakesTest, OfSize) {
   const ProcessEnd end = Run();
   EXPECT_EQ(end.exit_code, 1);
   EXPECT_TRUE(absl::StartsWith(Complaint(end), "train.textproto:6:1: the plan needs ")) << end.err;
-  EXPECT_TRUE(absl::EndsWith(Complaint(end), "B, more than the memory_budget of 1.0 MB")) << end.err;
+  EXPECT_TRUE(absl::StrContains(Complaint(end),
+                                ", more than the memory_budget of 1.0 MB; the smallest that would do is "
+                                "memory_budget: "))
+      << end.err;
 }
 
 TEST_F(MistakesTest, OfTheTrainingFile) {
@@ -161,8 +164,8 @@ TEST_F(MistakesTest, OfTheValuesOfFlags) {
 
 TEST_F(MistakesTest, OfTheFlags) {
   Flags({"--btach=3"},
-        "there is no flag --btach; known: --config, --data_dir, --debug_arena, --dry_run, --dump_graph, --resume, "
-        "--run_dir, --set, --threads\n"
+        "there is no flag --btach; known: --config, --data_dir, --debug_arena, --dry_run, --dump_graph, "
+        "--print_memory_plan, --resume, --run_dir, --set, --threads\n"
         "see --help",
         2);
   Flags({"--threads=two"},
