@@ -34,8 +34,8 @@ A training step is forward, backward and the update of SGD with momentum. The ta
 the caches do not hold, with nothing between them.
 
 --json prints one object: ms_per_step (median), examples_per_second, arena_bytes, planned_bytes,
-peak_rss_bytes, rss_before_compile_bytes, steps_run_again and predicted_price (with --memory_budget: what is computed
-twice to keep it, and its part of the time), reorders (of activations, in a step), weight_reorders (of variables, once per update),
+peak_rss_bytes, rss_before_compile_bytes, steps_run_again and predicted_price (what is computed twice to save memory,
+and its part of the time), reorders (of activations, in a step), weight_reorders (of variables, once per update),
 limit_ms, steps_ms (the plan's own steps timed alone as the limit is).)";
 
 }  // namespace
@@ -47,6 +47,7 @@ ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core");
 ABSL_FLAG(bool, json, false, "print one JSON object and nothing else");
 ABSL_FLAG(double, seconds, 3, "how long to time steps; three at least");
 ABSL_FLAG(int64_t, memory_budget, 0, "bytes that a training plan may need in all; 0: what the machine has");
+ABSL_FLAG(bool, recompute, true, "let a training plan compute values twice where that saves memory");
 ABSL_FLAG(bool, print_memory_plan, false, "draw the plan's memory over time instead of timing it");
 ABSL_FLAG(bool, limit, true, "time each operation's kernels alone, too");
 
@@ -107,7 +108,9 @@ absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t ba
     training.set_threads(threads);
     training.set_memory_budget(absl::GetFlag(FLAGS_memory_budget));
     training.mutable_optimizer()->mutable_sgd()->set_momentum(0.9);
-    GRADUS_ASSIGN_OR_RETURN(subject.learner, Learner::Create(model, training));
+    LearnerOptions options;
+    options.recompute = absl::GetFlag(FLAGS_recompute);
+    GRADUS_ASSIGN_OR_RETURN(subject.learner, Learner::Create(model, training, options));
   } else {
     SessionOptions options;
     options.threads = threads;

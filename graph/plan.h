@@ -34,9 +34,12 @@ struct PlanOptions {
   absl::flat_hash_map<std::string, std::string> kernel_choices;
   // Fills every buffer with NaN (all bits one) where its life begins, so that reading what nobody wrote shows.
   bool debug_arena = false;
-  // Bytes for the arena and all variables. A training plan that needs more computes values a second time, as few as it
-  // takes; where nothing suffices it is as small as it gets. 0: no limit.
+  // Bytes for the arena and all variables; 0: no limit. A training plan that needs more computes values a second time,
+  // as few as it takes; where nothing suffices it is as small as it gets. What costs next to nothing is always computed
+  // again.
   int64_t memory_budget = 0;
+  // Whether values may be computed a second time.
+  bool recompute = true;
 };
 
 // Poisoned bytes behind every buffer in an arena, in programs that AddressSanitizer watches.

@@ -35,8 +35,8 @@ PlanBuilder::PlanBuilder(Program program, VariableStore* store, const PlanOption
 absl::StatusOr<std::unique_ptr<Plan>> PlanBuilder::Build() {
   GRADUS_RETURN_IF_ERROR(DeclareVariables());
   GRADUS_RETURN_IF_ERROR(AddSteps());
-  if (plan_->options_.memory_budget > 0 && !plan_->program_.inference) {
-    PlaceWithinBudget();
+  if (plan_->options_.recompute && !plan_->program_.inference) {
+    PlaceWithRecomputation();
   } else {
     PlaceBuffers();
   }

@@ -130,11 +130,11 @@ class PlanBuilder {
     std::vector<Life> lives;
     int stage_end[3];
   };
-  void PlaceWithinBudget();
+  void PlaceWithRecomputation();
   RecomputePuzzle MakeRecomputePuzzle(const Draft& draft) const;
   double CostOf(const PlanStep& step) const;
   void RunAgain(const Draft& draft, const std::vector<ScheduledStep>& schedule, const std::vector<bool>& dropped);
-  void NoteRecomputation(const RecomputePuzzle& puzzle, const Recomputation& solution);
+  void NoteRecomputation(const RecomputePuzzle& puzzle, const Recomputation& solution, int64_t saved_bytes);
 
   std::unique_ptr<Plan> plan_;
   VariableStore* store_;

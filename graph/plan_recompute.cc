@@ -12,34 +12,40 @@ namespace {
 // What a thread does in a second, roughly. Only the ratio matters: it weighs convolutions against passes over memory.
 constexpr double kMacsPerSecond = 30e9;
 constexpr double kBytesPerSecond = 8e9;
+// The part of a plan's time for which memory is always saved.
+constexpr double kFreePrice = 0.01;
 
 }  // namespace
 
-// Where the arena is above the budget, runs as few steps again as bring it under; where nothing does, it gets as small
-// as it can.
-void PlanBuilder::PlaceWithinBudget() {
-  std::vector<Life> lives = lives_;
-  PlaceBuffers();
-  const int64_t limit = plan_->options_.memory_budget - store_->bytes(), needed = plan_->arena_bytes_;
-  if (needed <= limit) return;
-  Draft draft{std::move(plan_->steps_), plan_->buffers_.size(), std::move(lives), {}};
+// What costs next to nothing is always computed again. Where that is not enough for the budget, so is as little more as
+// is; where nothing is, the arena gets as small as it can.
+void PlanBuilder::PlaceWithRecomputation() {
+  Draft draft{std::move(plan_->steps_), plan_->buffers_.size(), lives_, {}};
   std::copy_n(plan_->stage_end_, 3, draft.stage_end);
-  plan_->steps_.clear();
   const RecomputePuzzle puzzle = MakeRecomputePuzzle(draft);
   const std::vector<Recomputation> solutions = SolveRecompute(puzzle);
-  int64_t wanted = limit;
-  for (size_t i = 0; i < solutions.size(); ++i) {
-    const bool last = i + 1 == solutions.size();
-    if (!last && solutions[i].peak_bytes > wanted) continue;
-    RunAgain(draft, Schedule(puzzle, solutions[i].dropped), solutions[i].dropped);
+  const auto place = [&](const Recomputation& solution) {
+    RunAgain(draft, Schedule(puzzle, solution.dropped), solution.dropped);
     PlaceBuffers();
-    const int64_t excess = plan_->arena_bytes_ - limit;
-    if (excess <= 0 || last) {
-      NoteRecomputation(puzzle, solutions[i]);
-      plan_->recomputation_.saved_bytes = needed - plan_->arena_bytes_;
-      return;
-    }
-    wanted = std::min(wanted, solutions[i].peak_bytes - 1) - excess / 2;  // packing leaves gaps
+    NoteRecomputation(puzzle, solution, solutions[0].peak_bytes - solution.peak_bytes);
+  };
+
+  double all = 0;
+  for (const RecomputeStep& step : puzzle.steps) all += step.cost;
+  size_t next = 0;
+  while (next + 1 < solutions.size() && solutions[next + 1].cost <= kFreePrice * all) ++next;
+  place(solutions[next]);
+  if (plan_->options_.memory_budget == 0) return;
+  const int64_t limit = plan_->options_.memory_budget - store_->bytes();
+  int64_t wanted = limit;  // of a solution; less than the limit, since packing leaves gaps
+  while (plan_->arena_bytes_ > limit) {
+    while (next + 1 < solutions.size() && solutions[next].peak_bytes > wanted) ++next;
+    const int64_t peak = solutions[next].peak_bytes;
+    const bool least = peak >= wanted;  // the same whatever the limit, so that what it needs is a budget that would do
+    const Recomputation refined = Refine(puzzle, solutions[next], least ? peak : wanted);
+    place(refined);
+    if (least) return;
+    wanted = std::min(wanted, refined.peak_bytes) - std::max<int64_t>(1, plan_->arena_bytes_ - limit);
   }
 }
 
@@ -122,8 +128,10 @@ void PlanBuilder::RunAgain(const Draft& draft, const std::vector<ScheduledStep>&
   }
 }
 
-void PlanBuilder::NoteRecomputation(const RecomputePuzzle& puzzle, const Recomputation& solution) {
+void PlanBuilder::NoteRecomputation(const RecomputePuzzle& puzzle, const Recomputation& solution, int64_t saved_bytes) {
   RecomputationNote& note = plan_->recomputation_;
+  note = {};
+  note.saved_bytes = saved_bytes;
   double all = 0;
   for (const RecomputeStep& step : puzzle.steps) all += step.cost;
   note.price = all > 0 ? solution.cost / all : 0;

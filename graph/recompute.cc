@@ -332,6 +332,30 @@ std::vector<ScheduledStep> Schedule(const RecomputePuzzle& puzzle, const std::ve
   return MakeSchedule(puzzle, Facts(puzzle), dropped);
 }
 
+Recomputation Refine(const RecomputePuzzle& puzzle, Recomputation solution, int64_t most_bytes) {
+  if (solution.peak_bytes > most_bytes || puzzle.steps.size() > kLargeProgram) return solution;
+  const Facts facts(puzzle);
+  std::vector<int> order;
+  for (int b = 0; b < static_cast<int>(solution.dropped.size()); ++b) {
+    if (solution.dropped[b] && puzzle.buffers[b].bytes > 0) order.push_back(b);
+  }
+  const auto cost = [&](int b) {
+    return puzzle.steps[facts.maker[b]].cost / static_cast<double>(puzzle.buffers[b].bytes);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return cost(a) > cost(b); });
+  for (int b : order) {
+    solution.dropped[b] = false;
+    const Simulation without(puzzle, facts, solution.dropped);
+    if (without.peak_bytes() <= most_bytes && without.cost() < solution.cost) {
+      solution.peak_bytes = without.peak_bytes();
+      solution.cost = without.cost();
+    } else {
+      solution.dropped[b] = true;
+    }
+  }
+  return solution;
+}
+
 std::vector<Recomputation> SolveRecompute(const RecomputePuzzle& puzzle) { return Solver(puzzle).Solve(); }
 
 }  // namespace gradus

@@ -50,6 +50,10 @@ struct Recomputation {
 // takes the first that is low enough gets more memory for less time, and the last one's peak is the lowest known.
 std::vector<Recomputation> SolveRecompute(const RecomputePuzzle& puzzle);
 
+// The same for less time: keeps again what was dropped, the dearest first, while the peak is at most `most_bytes`. For
+// a solution that is above that already, and for large puzzles, the solution itself.
+Recomputation Refine(const RecomputePuzzle& puzzle, Recomputation solution, int64_t most_bytes);
+
 struct ScheduledStep {
   int step;
   bool again;  // the second run

@@ -33,6 +33,7 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
   PlanOptions plan_options;
   plan_options.threads = options_.threads;
   plan_options.debug_arena = options_.debug_arena;
+  plan_options.recompute = options_.recompute;
   plan_options.memory_budget = options_.memory_budget;
   if (!program.inference) plan_options.kernel_choices = options_.kernel_choices;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan,

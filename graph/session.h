@@ -31,6 +31,7 @@ namespace gradus {
 struct SessionOptions {
   int threads = 0;            // compute threads; 0: one for each core that this process may use
   int64_t memory_budget = 0;  // bytes; 0: what the machine has left
+  bool recompute = true;      // see PlanOptions
   bool debug_arena = false;   // see PlanOptions
   PassOptions passes;
   // See PlanOptions. For training alone: programs for inference have nodes of the same names, and choose as they always
@@ -49,11 +50,12 @@ class Session {
   // belongs to the session.
   absl::StatusOr<Plan*> Compile(Program program);
 
-  // Copies a tensor to a feed. Both types are named when they differ; a name that is no feed is answered with the nearest.
+  // Copies a tensor to a feed. Both types are named when they differ; a name that is no feed is answered with the
+  // nearest.
   absl::Status Feed(Plan* plan, absl::string_view name, const Tensor& value);
 
-  // Runs one stage. Plans share their memory: feeding one ends what another was fed, has computed or can fetch. kCompute
-  // expects all feeds since then, and since the last kCompute. An error where another plan came between.
+  // Runs one stage. Plans share their memory: feeding one ends what another was fed, has computed or can fetch.
+  // kCompute expects all feeds since then, and since the last kCompute. An error where another plan came between.
   absl::Status Run(Plan* plan, Stage stage);
 
   // After non-finite results: feeds must be given again.

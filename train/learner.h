@@ -34,6 +34,7 @@ struct LearnerOptions {
   SourceMap training_source;  // places of the training file
   // One example's dimensions of inputs that have free (-1) ones.
   absl::flat_hash_map<std::string, Shape> input_dims;
+  bool recompute = true;  // see PlanOptions
   bool debug_arena = false;
   PassOptions passes;
   absl::flat_hash_map<std::string, std::string> kernel_choices;  // of an earlier run that is to be repeated exactly

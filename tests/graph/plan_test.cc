@@ -135,7 +135,16 @@ TEST_F(PlanTest, ChainsRunInPlace) {
             "2 c [toy:loop] (@0) -> (@0) a\n");
   EXPECT_EQ(plan_->memory().arena, 16 + kArenaRedZone);
   if (kArenaRedZone == 0) {
-    EXPECT_EQ(plan_->DrawMemory(3, 2), "aaa\naaa\n");
+    EXPECT_EQ(plan_->DrawMemory(3, 2),
+              "AAA\n"
+              "AAA\n"
+              "^--\n"
+              "across: 3 steps (< the way back begins, | a stage ends, ^ the fullest step); up: 16 B of arena, 16 B at "
+              "least\n\n"
+              "The largest:\n"
+              "  A      16 B  steps     0 to     2  x > a > b > c\n\n"
+              "Alive at the fullest step, 0 'a', 16 B:\n"
+              "  A      16 B  steps     0 to     2  x > a > b > c\n");
   }
   Feed("x", {1, 2, 3, 4});
   RunAll();

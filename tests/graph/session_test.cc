@@ -158,7 +158,7 @@ TEST_F(SessionTest, MemoryBudgetsAreKept) {
                                   absl::StrCat("the plan needs ", kArenaRedZone == 0 ? "12.1" : "12.3",
                                                " kB, more than the memory_budget of 5.0 kB; the smallest that would do "
                                                "is memory_budget: ",
-                                               kArenaRedZone == 0 ? 12096 : 12320)));
+                                               kArenaRedZone == 0 ? 12068 : 12260)));
   EXPECT_LT(session.memory().arena, 5000) << "what was refused is not counted";
 }
 
