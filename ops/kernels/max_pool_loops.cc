@@ -66,13 +66,69 @@ struct MaxChunk {
   }
 };
 
+typedef float Floats __attribute__((vector_size(8 * sizeof(float))));
+typedef int32_t Numbers __attribute__((vector_size(8 * sizeof(int32_t))));
+typedef uint8_t Bytes __attribute__((vector_size(8)));
+
+template <typename Vector>
+GRADUS_INLINE void Load(const void* from, Vector* v) {
+  std::memcpy(v, from, sizeof *v);
+}
+
+// One row of windows whose lanes are whole vectors, where no element is NaN: then one comparison decides. False if one
+// may be NaN, which is seen only at the end.
+template <int kTaps, bool kArgmax>
+GRADUS_INLINE bool MaxRowOfNumbers(const PoolTaps& taps, const PoolRun& run, const float* x, float* y,
+                                   uint8_t* argmax) {
+  constexpr int kMost = kTaps > 0 ? kTaps : PoolTaps::kMost;
+  const int count = kTaps > 0 ? kTaps : taps.count;
+  int64_t offset[kMost];
+  Numbers number[kMost];
+  for (int t = 0; t < count; ++t) {
+    offset[t] = taps.offset[t];
+    number[t] = Numbers{} + static_cast<int32_t>(taps.number[t]);
+  }
+  Floats sum = {};
+  for (int64_t i = 0; i < run.count; ++i) {
+    for (int64_t l = 0; l < run.lanes; l += 8) {
+      const float* const from = x + i * run.x_step + l;
+      Floats best;
+      Load(from + offset[0], &best);
+      Numbers where = number[0];
+      sum += best;
+#pragma GCC unroll 16
+      for (int t = 1; t < count; ++t) {
+        Floats v;
+        Load(from + offset[t], &v);
+        const Numbers stays = v <= best;
+        best = stays ? best : v;
+        if (kArgmax) where = stays ? where : number[t];
+        sum += v;
+      }
+      std::memcpy(y + i * run.lanes + l, &best, sizeof best);
+      if (!kArgmax) continue;
+      const Bytes bytes = __builtin_convertvector(where, Bytes);
+      std::memcpy(argmax + i * run.lanes + l, &bytes, sizeof bytes);
+    }
+  }
+  bool numbers = true;
+  for (int l = 0; l < 8; ++l) numbers &= sum[l] == sum[l];
+  return numbers;
+}
+
 template <int kTaps>
 GRADUS_INLINE void MaxRows(const PoolTaps& taps, const PoolRun& run, const float* x, float* y, uint8_t* argmax) {
-  for (int64_t row = 0; row < run.rows; ++row) {
+  for (int64_t row = 0; row < run.rows; ++row, x += run.x_row_step, y += run.y_row_step) {
+    uint8_t* const where = argmax == nullptr ? nullptr : argmax + row * run.y_row_step;
+    if (run.lanes % 8 == 0) {
+      const bool done = where == nullptr ? MaxRowOfNumbers<kTaps, false>(taps, run, x, y, where)
+                                         : MaxRowOfNumbers<kTaps, true>(taps, run, x, y, where);
+      if (done) continue;
+    }
     for (int64_t i = 0; i < run.count; ++i) {
-      const int64_t at = row * run.y_row_step + i * run.lanes;
-      ForEachChunk(run.lanes, MaxChunk<kTaps>{taps, x + row * run.x_row_step + i * run.x_step, y + at,
-                                              argmax == nullptr ? nullptr : argmax + at});
+      const int64_t at = i * run.lanes;
+      ForEachChunk(run.lanes,
+                   MaxChunk<kTaps>{taps, x + i * run.x_step, y + at, where == nullptr ? nullptr : where + at});
     }
   }
 }

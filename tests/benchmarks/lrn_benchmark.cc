@@ -47,17 +47,11 @@ void Add() {
          {std::pair(dnnl_aBcd8b, "blocked"), std::pair(dnnl_acdb, "last"), std::pair(dnnl_abcd, "plain")}) {
       const Layout layout = Tagged(row.x, tag);
       const std::string name = absl::StrCat(row.name, "/", kind);
-      const auto forward = [attrs](Graph& graph, const std::vector<Value>& in) {
-        return graph.Add({"Lrn", "y", {in[0]}, attrs, {}, Stage::kCompute, -1});
-      };
-      const auto backward = [attrs](Graph& graph, const std::vector<Value>& in) {
-        return graph.Add({"LrnBackward", "dx", {in[0], in[1]}, attrs, {}, Stage::kCompute, -1});
-      };
-      AddOpBenchmark("Lrn/training/" + name, {{{row.x, layout}}, forward},
+      AddOpBenchmark("Lrn/training/" + name, {{{row.x, layout}}, Single("Lrn", attrs)},
                      [layout] { return Forward(layout, dnnl::prop_kind::forward_training); });
-      AddOpBenchmark("Lrn/inference/" + name, {{{row.x, layout}}, forward, true},
+      AddOpBenchmark("Lrn/inference/" + name, {{{row.x, layout}}, Single("Lrn", attrs), true},
                      [layout] { return Forward(layout, dnnl::prop_kind::forward_inference); });
-      AddOpBenchmark("Lrn/backward/" + name, {{{row.x, layout}, {row.x, layout}}, backward},
+      AddOpBenchmark("Lrn/backward/" + name, {{{row.x, layout}, {row.x, layout}}, Single("LrnBackward", attrs)},
                      [layout] { return Backward(layout); });
     }
   }

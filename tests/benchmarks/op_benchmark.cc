@@ -22,7 +22,7 @@
 namespace gradus {
 namespace {
 
-constexpr int64_t kCacheBytes = int64_t{64} << 20;  // more than caches hold
+constexpr int64_t kCacheBytes = int64_t{48} << 20;  // more than caches hold
 constexpr int kMostCopies = 64;
 constexpr double kLeastSeconds = 0.4;
 constexpr int kLeastRuns = 5, kMostRuns = 200;
@@ -279,6 +279,12 @@ Layout Tagged(const TensorType& type, dnnl_format_tag_t tag) {
   const dnnl_status_t status = dnnl_memory_desc_init_by_tag(&desc, static_cast<int>(dims.size()), dims.data(),
                                                             dnnl::memory::convert_to_c(ToDnnl(type.dtype)), tag);
   return status == dnnl_success ? Layout(desc) : Layout::Plain(type);
+}
+
+BuildNode Single(const char* op, Attrs attrs) {
+  return [op, attrs = std::move(attrs)](Graph& graph, const std::vector<Value>& inputs) {
+    return graph.Add({op, "timed", inputs, attrs, {}, Stage::kCompute, -1});
+  };
 }
 
 std::unique_ptr<Timed> BarePrimitive(const dnnl::primitive_desc_base& desc, const std::vector<int>& arguments) {

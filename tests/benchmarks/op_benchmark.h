@@ -25,6 +25,7 @@
 #include "core/arena.h"
 #include "core/layout.h"
 #include "core/shape.h"
+#include "graph/attrs.h"
 #include "graph/graph.h"
 #include "graph/kernel.h"
 
@@ -52,10 +53,14 @@ struct BenchInput {
   int64_t classes = 0;  // of whole numbers
 };
 
+// A build of one node of the operation on all inputs.
+using BuildNode = std::function<absl::StatusOr<Value>(Graph& graph, const std::vector<Value>& inputs)>;
+BuildNode Single(const char* op, Attrs attrs = {});
+
 struct OpBenchmark {
   std::vector<BenchInput> inputs;
   // Adds nodes after the inputs and gives an output of the one to be timed. The others run once, before.
-  std::function<absl::StatusOr<Value>(Graph& graph, const std::vector<Value>& inputs)> build;
+  BuildNode build;
   bool inference = false;
   std::string implementation = "";  // the first candidate whose name begins so
   double flops = 0;
