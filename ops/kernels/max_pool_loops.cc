@@ -175,6 +175,64 @@ struct SpreadChunk {
   }
 };
 
+// Whether the taps are a square of three by three whose rows are neighbours in memory.
+GRADUS_INLINE bool IsSquareOfNine(const PoolTaps& taps, int64_t lanes) {
+  if (taps.count != 9) return false;
+  bool square = true;
+  for (int t = 0; t < 9; ++t) {
+    square &= taps.offset[t] == taps.offset[0] + t / 3 * (taps.offset[3] - taps.offset[0]) + t % 3 * lanes;
+  }
+  return square;
+}
+
+// Rows of windows of nine taps whose lanes are whole vectors. What overlapping windows of a row give to a column is
+// added up in registers, and goes to memory once for each row.
+template <int kStride>
+GRADUS_INLINE void SpreadSquares(const PoolTaps& taps, const PoolRun& run, const float* dy, const uint8_t* argmax,
+                                 float* dx) {
+  const int64_t x_row = taps.offset[3] - taps.offset[0], lanes = run.lanes, count = run.count;
+  Numbers number[9];
+  for (int t = 0; t < 9; ++t) number[t] = Numbers{} + static_cast<int32_t>(taps.number[t]);
+  const auto add = [](const Floats& part, float* to) __attribute__((always_inline)) {
+    Floats sum;
+    Load(to, &sum);
+    sum += part;
+    std::memcpy(to, &sum, sizeof sum);
+  };
+  for (int64_t row = 0; row < run.rows; ++row) {
+    for (int64_t l = 0; l < lanes; l += 8) {
+      const float* gradients = dy + row * run.y_row_step + l;
+      const uint8_t* where = argmax + row * run.y_row_step + l;
+      float* to = dx + row * run.x_row_step + taps.offset[0] + l;
+      Floats sum[3][3] = {};
+      for (int64_t i = 0; i < count; ++i, gradients += lanes, where += lanes, to += kStride * lanes) {
+        Numbers gradient;
+        Load(gradients, &gradient);
+        Bytes bytes;
+        Load(where, &bytes);
+        const Numbers chosen = __builtin_convertvector(bytes, Numbers);
+#pragma GCC unroll 9
+        for (int t = 0; t < 9; ++t) {
+          const Numbers bits = (chosen == number[t]) & gradient;
+          Floats part;
+          Load(&bits, &part);
+          sum[t / 3][t % 3] += part;
+        }
+#pragma GCC unroll 3
+        for (int r = 0; r < 3; ++r) {
+#pragma GCC unroll 3
+          for (int c = 0; c < kStride; ++c) add(sum[r][c], to + r * x_row + c * lanes);
+#pragma GCC unroll 3
+          for (int c = 0; c < 3; ++c) sum[r][c] = c + kStride < 3 ? sum[r][(c + kStride) % 3] : Floats{};
+        }
+      }
+      for (int r = 0; r < 3; ++r) {
+        for (int c = 0; c < 3 - kStride; ++c) add(sum[r][c], to + r * x_row + c * lanes);
+      }
+    }
+  }
+}
+
 template <int kTaps, bool kAdd>
 GRADUS_INLINE void SpreadRows(const PoolTaps& taps, const PoolRun& run, const float* dy, const uint8_t* argmax,
                               float* dx) {
@@ -242,7 +300,10 @@ GRADUS_MULTIVERSION void MaxOfTaps(const PoolTaps& taps, const PoolRun& run, con
 
 GRADUS_MULTIVERSION void SpreadToTaps(const PoolTaps& taps, const PoolRun& run, bool add, const float* dy,
                                       const uint8_t* argmax, float* dx) {
-  if (taps.count == 9 && add) return SpreadRows<9, true>(taps, run, dy, argmax, dx);
+  if (add && run.lanes % 8 == 0 && IsSquareOfNine(taps, run.lanes)) {
+    if (run.x_step == run.lanes) return SpreadSquares<1>(taps, run, dy, argmax, dx);
+    if (run.x_step == 2 * run.lanes) return SpreadSquares<2>(taps, run, dy, argmax, dx);
+  }
   if (taps.count == 4 && !add) return SpreadRows<4, false>(taps, run, dy, argmax, dx);
   if (add) return SpreadRows<0, true>(taps, run, dy, argmax, dx);
   SpreadRows<0, false>(taps, run, dy, argmax, dx);
