@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -63,6 +64,27 @@ TEST(MaxPoolTest, NanIsTheMaximum) {
   ASSERT_EQ(y.size(), 4u);
   EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]) && std::isnan(y[2]));
   EXPECT_EQ(y[3], 2);
+}
+
+// Windows side by side fill vectors, which are compared as numbers first.
+TEST(MaxPoolTest, NanIsTheMaximumAmongNeighbours) {
+  std::vector<float> x(17);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
+  x[5] = std::numeric_limits<float>::quiet_NaN();
+  for (const float infinity : {1.0f, std::numeric_limits<float>::infinity()}) {
+    x[12] = -infinity;
+    x[13] = infinity;
+    const auto y =
+        RunKernel("MaxPool", {{F32({1, 1, 1, 17}), x.data()}}, MaxPoolAttrs{{{1, 2}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}});
+    ASSERT_TRUE(y.ok()) << y.status();
+    for (int i = 0; i < 16; ++i) {
+      if (i == 4 || i == 5) {
+        EXPECT_TRUE(std::isnan((*y)[i])) << i;
+      } else {
+        EXPECT_EQ((*y)[i], std::max(x[i], x[i + 1])) << i;
+      }
+    }
+  }
 }
 
 TEST(MaxPoolTest, InfinitiesAreNumbers) {
