@@ -1,5 +1,6 @@
 #include "core/memory_limit.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -96,6 +97,8 @@ int64_t MemoryLimit() { return AvailableMemory().bytes; }
 int64_t ResidentBytes() { return ParseKilobytes(TextOf("/proc/self/status"), "VmRSS").value_or(0); }
 
 int64_t PeakResidentBytes() { return ParseKilobytes(TextOf("/proc/self/status"), "VmHWM").value_or(0); }
+
+void ReleaseFreeMemory() { malloc_trim(0); }
 
 std::optional<int64_t> ParseKilobytes(absl::string_view text, absl::string_view key) {
   const std::optional<int64_t> kilobytes = NumberAfter(text, absl::StrCat(key, ":"));

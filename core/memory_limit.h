@@ -32,6 +32,9 @@ int64_t MemoryLimit();
 int64_t ResidentBytes();
 int64_t PeakResidentBytes();
 
+// Gives the system back what the heap has free.
+void ReleaseFreeMemory();
+
 // ---- The parts, for tests.
 
 // The bytes of a line "key:    123 kB" of /proc/meminfo or /proc/self/status.

@@ -12,8 +12,29 @@ namespace {
 // What a thread does in a second, roughly. Only the ratio matters: it weighs convolutions against passes over memory.
 constexpr double kMacsPerSecond = 30e9;
 constexpr double kBytesPerSecond = 8e9;
-// The part of a plan's time for which memory is always saved.
+// Memory is always saved where that takes at most this part of a plan's time, and wins so many times this part of the
+// arena; but not where the arena is small anyway.
 constexpr double kFreePrice = 0.01;
+constexpr double kLeastGain = 4;
+constexpr int64_t kSmallArena = int64_t{64} << 20;
+
+double CostOfAll(const RecomputePuzzle& puzzle) {
+  double all = 0;
+  for (const RecomputeStep& step : puzzle.steps) all += step.cost;
+  return all;
+}
+
+// The index of the smallest solution that is worth its price whether memory is short or not.
+size_t BestFree(const RecomputePuzzle& puzzle, const std::vector<Recomputation>& solutions) {
+  const double all = CostOfAll(puzzle), whole = static_cast<double>(solutions[0].peak_bytes);
+  size_t best = 0;
+  if (solutions[0].peak_bytes < kSmallArena) return best;
+  for (size_t i = 1; i < solutions.size() && solutions[i].cost <= kFreePrice * all; ++i) {
+    const double saved = whole - static_cast<double>(solutions[i].peak_bytes);
+    if (saved * all >= kLeastGain * solutions[i].cost * whole) best = i;
+  }
+  return best;
+}
 
 }  // namespace
 
@@ -30,10 +51,7 @@ void PlanBuilder::PlaceWithRecomputation() {
     NoteRecomputation(puzzle, solution, solutions[0].peak_bytes - solution.peak_bytes);
   };
 
-  double all = 0;
-  for (const RecomputeStep& step : puzzle.steps) all += step.cost;
-  size_t next = 0;
-  while (next + 1 < solutions.size() && solutions[next + 1].cost <= kFreePrice * all) ++next;
+  size_t next = BestFree(puzzle, solutions);
   place(solutions[next]);
   if (plan_->options_.memory_budget == 0) return;
   const int64_t limit = plan_->options_.memory_budget - store_->bytes();
@@ -132,8 +150,7 @@ void PlanBuilder::NoteRecomputation(const RecomputePuzzle& puzzle, const Recompu
   RecomputationNote& note = plan_->recomputation_;
   note = {};
   note.saved_bytes = saved_bytes;
-  double all = 0;
-  for (const RecomputeStep& step : puzzle.steps) all += step.cost;
+  const double all = CostOfAll(puzzle);
   note.price = all > 0 ? solution.cost / all : 0;
   for (const PlanStep& step : plan_->steps_) note.steps += step.again;
 }

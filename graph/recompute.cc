@@ -206,8 +206,7 @@ class Solver {
       Add(dropped, now);
       std::vector<Gain> gains;
       for (int b = 0; b < static_cast<int>(dropped.size()); ++b) {
-        if (dropped[b] || !facts_.droppable[b] || puzzle_.buffers[b].bytes * kPartOfPeak * 64 < now.peak_bytes())
-          continue;
+        if (dropped[b] || !facts_.droppable[b] || puzzle_.buffers[b].bytes < now.peak_bytes() >> 16) continue;
         const int dies = std::max(facts_.maker[b], facts_.last_early[b]);  // steps and events agree before the turn
         if (dies >= now.peak_at() || now.first_late(b) <= now.peak_at() || !now.AliveAt(b, now.peak_at())) continue;
         const Gain gain = GainOf(b, dropped, now);

@@ -34,7 +34,9 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
   plan_options.threads = options_.threads;
   plan_options.debug_arena = options_.debug_arena;
   plan_options.recompute = options_.recompute;
-  plan_options.memory_budget = options_.memory_budget;
+  if (options_.memory_budget > 0) {
+    plan_options.memory_budget = std::max<int64_t>(1, options_.memory_budget - options_.memory_reserve);
+  }
   if (!program.inference) plan_options.kernel_choices = options_.kernel_choices;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan,
                           Plan::Compile(std::move(program), variables_.get(), plan_options));
@@ -48,16 +50,17 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
 absl::Status Session::CheckMemory(const Plan& plan) const {
   MemoryNeed need = plan.memory();
   need.arena = std::max(need.arena, arena_bytes_);
-  if (options_.memory_budget > 0 && need.total() > options_.memory_budget) {
-    std::string message = absl::StrCat("the plan needs ", HumanBytes(need.total()));
+  const bool trains = !plan.program().inference;
+  const int64_t total = need.total() + (trains ? options_.memory_reserve : 0);
+  if (options_.memory_budget > 0 && total > options_.memory_budget) {
+    std::string message = absl::StrCat("the plan needs ", HumanBytes(total));
     if (const int64_t saved = plan.recomputation().saved_bytes; saved > 0) {
-      absl::StrAppend(&message, " with all the values computed again that help (", HumanBytes(need.total() + saved),
+      absl::StrAppend(&message, " with all the values computed again that help (", HumanBytes(total + saved),
                       " without)");
     }
-    absl::StrAppend(&message, ", more than the memory_budget of ", HumanBytes(options_.memory_budget));
-    if (!plan.program().inference) {
-      absl::StrAppend(&message, "; the smallest that would do is memory_budget: ", need.total());
-    }
+    absl::StrAppend(
+        &message, ", more than the memory_budget of ", HumanBytes(options_.memory_budget), "; ",
+        trains ? absl::StrCat("the smallest that would do is memory_budget: ", total) : "a smaller batch needs less");
     return absl::ResourceExhaustedError(message);
   }
   MemoryNeed missing;
@@ -77,7 +80,9 @@ absl::Status Session::Prepare(Plan* plan) {
   GRADUS_CHECK(entry != plans_.end());
   if (arena_.size() < arena_bytes_) {
     owner_ = nullptr;
-    GRADUS_RETURN_IF_ERROR(plan->MaterializeVariables());  // what first values need beside is gone again by then
+    // What compiling and first values needed beside is gone before the arena comes.
+    GRADUS_RETURN_IF_ERROR(plan->MaterializeVariables());
+    ReleaseFreeMemory();
     GRADUS_RETURN_IF_ERROR(arena_.Reserve(arena_bytes_));
   }
   const uint64_t generation = arena_.generation() + 1;

@@ -29,10 +29,11 @@
 namespace gradus {
 
 struct SessionOptions {
-  int threads = 0;            // compute threads; 0: one for each core that this process may use
-  int64_t memory_budget = 0;  // bytes; 0: what the machine has left
-  bool recompute = true;      // see PlanOptions
-  bool debug_arena = false;   // see PlanOptions
+  int threads = 0;             // compute threads; 0: one for each core that this process may use
+  int64_t memory_budget = 0;   // bytes; 0: what the machine has left
+  int64_t memory_reserve = 0;  // of the budget: what plans for inference, which come later, will add to the variables
+  bool recompute = true;       // see PlanOptions
+  bool debug_arena = false;    // see PlanOptions
   PassOptions passes;
   // See PlanOptions. For training alone: programs for inference have nodes of the same names, and choose as they always
   // do.

@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(const LoadedModel& mode
   SessionOptions session;
   session.threads = training.threads();
   session.memory_budget = training.memory_budget();
+  session.memory_reserve = options.memory_reserve;
   session.recompute = options.recompute;
   session.debug_arena = options.debug_arena;
   session.passes = options.passes;

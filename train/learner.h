@@ -1,5 +1,5 @@
-// One model in training: the compiled step and its variables. The trainer (train/trainer.h) is a loop around it; a program
-// of your own may be another:
+// One model in training: the compiled step and its variables. The trainer (train/trainer.h) is a loop around it; a
+// program of your own may be another:
 //
 //   GRADUS_ASSIGN_OR_RETURN(LoadedModel model, LoadModel("lenet.textproto"));
 //   Training training;
@@ -34,7 +34,8 @@ struct LearnerOptions {
   SourceMap training_source;  // places of the training file
   // One example's dimensions of inputs that have free (-1) ones.
   absl::flat_hash_map<std::string, Shape> input_dims;
-  bool recompute = true;  // see PlanOptions
+  int64_t memory_reserve = 0;  // see SessionOptions
+  bool recompute = true;       // see PlanOptions
   bool debug_arena = false;
   PassOptions passes;
   absl::flat_hash_map<std::string, std::string> kernel_choices;  // of an earlier run that is to be repeated exactly
@@ -52,8 +53,8 @@ class Learner {
   static absl::StatusOr<std::unique_ptr<Learner>> Create(const LoadedModel& model, const Training& training,
                                                          const LearnerOptions& options = {});
 
-  // Trains on one batch: f32 and i32 tensors with training.batch_size() as their leading dimension. A loss or gradient that
-  // is not finite is an error that names the first node that gave it; then no variable has changed.
+  // Trains on one batch: f32 and i32 tensors with training.batch_size() as their leading dimension. A loss or gradient
+  // that is not finite is an error that names the first node that gave it; then no variable has changed.
   absl::StatusOr<StepResult> Step(absl::Span<const InputFeed> feeds, double learning_rate);
 
   // The value of a variable, in plain layout. NotFound, with the nearest name, when there is none.

@@ -108,13 +108,20 @@ absl::Status Trainer::CompileWith(absl::flat_hash_map<std::string, std::string> 
   options.passes = options_.passes;
   options.kernel_choices = std::move(kernel_choices);
   options.input_dims = train_binding_->input_dims();
-  GRADUS_ASSIGN_OR_RETURN(learner_, Learner::Create(file_.model, config(), options));
-  if (eval_loader_ == nullptr) return absl::OkStatus();
-  GRADUS_ASSIGN_OR_RETURN(evaluator_,
-                          Evaluator::Create(file_.model.model, &learner_->session(), eval_loader_->options().batch_size,
-                                            eval_binding_->input_dims()));
-  if (!evaluator_->HasResults()) evaluator_ = nullptr;
-  return absl::OkStatus();
+  while (true) {
+    GRADUS_ASSIGN_OR_RETURN(learner_, Learner::Create(file_.model, config(), options));
+    if (eval_loader_ == nullptr) return absl::OkStatus();
+    absl::StatusOr<std::unique_ptr<Evaluator>> evaluator = Evaluator::Create(
+        file_.model.model, &learner_->session(), eval_loader_->options().batch_size, eval_binding_->input_dims());
+    if (evaluator.ok()) {
+      if ((*evaluator)->HasResults()) evaluator_ = *std::move(evaluator);
+      return absl::OkStatus();
+    }
+    // Evaluation may want weights in further layouts: training must leave room for them in the budget.
+    const int64_t missing = learner_->session().memory().total() - config().memory_budget();
+    if (config().memory_budget() == 0 || options.memory_reserve > 0 || missing <= 0) return evaluator.status();
+    options.memory_reserve = missing;
+  }
 }
 
 // What the run so far chose, if it was on a machine like this one: then the rest gives the same bytes.

@@ -1,6 +1,7 @@
 // Runs that were stopped, cut off or changed, and go on.
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/file.h"
@@ -47,6 +48,30 @@ TEST(Resume, EndsWithTheBytesOfARunThatWasLeftAlone) {
       EXPECT_EQ(log_now, log);
     }
   }
+}
+
+TEST(Resume, EndsWithTheSameBytesWithinAnotherMemoryBudget) {
+  TinyRun run =
+      TinyRun::Digits("checkpoint { every_steps: 5 keep: 20 } accumulate: 2 remainder: WRAP", ScratchFolder() + "/run");
+  ASSERT_TRUE(run.Run().ok());
+  EXPECT_EQ(run.trainer->learner().plan().recomputation().steps, 0);
+  const std::string whole = CheckpointBytes(run.options.run_dir, 12, /*with_state=*/false);
+  CutBack(run.options.run_dir, 5);
+  run.options.resume = true;
+  run.overrides = {"memory_budget=1"};
+  absl::StatusOr<TrainResult> result = run.Run();
+  // What would do is known for training first, then for training beside evaluation.
+  for (int attempt = 0; attempt < 2 && !result.ok(); ++attempt) {
+    const std::string refused(result.status().message());
+    const size_t budget = refused.rfind("; the smallest that would do is memory_budget: ");
+    ASSERT_NE(budget, std::string::npos) << refused;
+    run.overrides = {absl::StrCat("memory_budget=", refused.substr(refused.rfind(' ') + 1))};
+    result = run.Run();
+  }
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_GT(run.trainer->learner().plan().recomputation().steps, 0);
+  EXPECT_TRUE(absl::StrContains(run.trainer->Describe(), " more time")) << run.trainer->Describe();
+  EXPECT_EQ(CheckpointBytes(run.options.run_dir, 12, /*with_state=*/false), whole);
 }
 
 TEST(Resume, CutsTheLogBackToTheCheckpoint) {
