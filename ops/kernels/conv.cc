@@ -1,6 +1,6 @@
-// Convolution by oneDNN. For each way to lay out inputs and outputs (as they are at hand, or as oneDNN likes best)
-// there is a candidate; those that oneDNN runs by generated code for this layout come before those by GEMM over
-// unfolded images, and its plain loops come last.
+// Convolution by oneDNN, and our own where they are likely to be faster. For each way to lay out inputs and outputs (as
+// they are at hand, or as oneDNN likes best) oneDNN gives a candidate; those that it runs by generated code for this
+// layout come before those by GEMM over unfolded images, and its plain loops come last.
 #include "ops/conv.h"
 
 #include <algorithm>
@@ -21,6 +21,7 @@
 #include "ops/kernels/conv_runs.h"
 #include "ops/kernels/direct_conv.h"
 #include "ops/kernels/tile_gemm.h"
+#include "ops/kernels/winograd_conv.h"
 
 namespace gradus {
 namespace {
@@ -163,6 +164,8 @@ absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& conte
   }
   const Shape &x_shape = context.input_type(0).shape, &y_shape = context.output_type(0).shape;
   Candidates candidates;
+  const ConvShapes shapes{attrs, x_shape, context.input_type(1).shape, y_shape};
+  candidates.AddOwn(WinogradPays(shapes), WinogradForward(shapes, has_bias, context.threads));
   const auto runs = ConvRuns::Make(attrs, x_shape, context.input_type(1).shape, y_shape, context.inputs[0]);
   if (runs.has_value()) {
     candidates.AddOwn(DirectConvPays(*runs, context.threads).forward,
@@ -192,6 +195,8 @@ absl::StatusOr<std::vector<Candidate>> ConvBackwardDataCandidates(const KernelCo
   std::vector<Layout> wanted = {context.wanted[0]};
   if (const Candidate* forward = ForwardConv(context); forward != nullptr) wanted.push_back(forward->inputs[0]);
   Candidates candidates;
+  const ConvShapes shapes{conv, x_shape, context.input_type(1).shape, y_shape};
+  candidates.AddOwn(WinogradPays(shapes), WinogradBackwardData(shapes, context.threads));
   const bool channels_last = context.inputs[0] == ChannelsLast(y_shape);
   const auto runs = ConvRuns::Make(conv, x_shape, context.input_type(1).shape, y_shape, ChannelsLast(x_shape));
   if (channels_last && runs.has_value()) {
@@ -226,6 +231,8 @@ absl::StatusOr<std::vector<Candidate>> ConvBackwardWeightsCandidates(const Kerne
   std::vector<OneDnnArgument> outputs = {{DNNL_ARG_DIFF_WEIGHTS, 0}};
   if (attrs.has_bias) outputs.push_back({DNNL_ARG_DIFF_BIAS, 1});
   Candidates candidates;
+  const ConvShapes shapes{attrs.conv, x_shape, context.output_type(0).shape, y_shape};
+  candidates.AddOwn(WinogradPays(shapes), WinogradBackwardWeights(shapes, attrs.has_bias, context.threads));
   const auto runs = ConvRuns::Make(attrs.conv, x_shape, context.output_type(0).shape, y_shape, context.inputs[0]);
   if (runs.has_value() && context.inputs[1] == ChannelsLast(y_shape)) {
     candidates.AddOwn(

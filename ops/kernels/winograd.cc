@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <cstdlib>
+#include <utility>
 
 #include "core/parallel.h"
 #include "ops/kernels/tile_gemm.h"
@@ -10,7 +10,24 @@
 namespace gradus::winograd {
 namespace {
 
-int64_t Env(const char* n, int64_t d) { const char* s = getenv(n); return s ? atoll(s) : d; }
+// Bytes of scratch memory, as measured to be best with 512 KB and 32 MB of second and third level cache.
+constexpr int64_t kMostSharedWeights = 10 << 20;
+constexpr int64_t kSharedTiles = 12 << 20;
+constexpr int64_t kTilesOfPart = 512 << 10;
+constexpr int64_t kGradientsOfPart = 8 << 20;
+constexpr int64_t kGradientTilesOfPart = 1 << 20;
+constexpr int64_t kLeastTiles = 48;         // at once
+constexpr int64_t kChunkBlocks = 8;         // filter blocks at once where threads have filters of their own
+constexpr int64_t kLeastBlocksOfPart = 16;  // filter blocks worth a thread of their own in the weight gradient
+
+// Rows of at most `most` in rounds of about `at_once`, of equal size.
+int64_t EvenRounds(int64_t most, int64_t at_once) {
+  const int64_t rounds = (most + at_once - 1) / at_once;
+  return (most + rounds - 1) / rounds;
+}
+
+// Bytes of one row of a matrix with so many blocks.
+int64_t RowBytes(int64_t blocks) { return kTilePoints * blocks * kLanes * static_cast<int64_t>(sizeof(float)); }
 
 // products[t, f] = sum over channels of v[t, c] u[c, f], at each point.
 void MultiplyTiles(const PanelMatrix& v, int64_t count, const PanelMatrix& u, const PanelMatrix& products,
@@ -67,16 +84,18 @@ Convolution Convolution::Adjoint() const {
 // ---- forward
 
 Forward::Forward(const Convolution& conv, bool reversed, int threads) : conv_(conv), reversed_(reversed) {
-  parts_ = std::clamp<int64_t>(threads, 1, conv.tiles());
-  const int64_t blocks = conv.channel_blocks();
-  const int64_t per_block = kTilePoints * blocks * kLanes * kLanes * 4;
-  chunk_ = std::clamp<int64_t>(Env("W_UBYTES", 8 << 20) / per_block / 2 * 2, 2, conv.filter_blocks());
-  const int64_t per_tile = kTilePoints * (blocks + chunk_) * kLanes * 4;
-  const int64_t most = (conv.tiles() + parts_ - 1) / parts_;
-  int64_t t = Env("W_VBYTES", 512 << 10) / per_tile / 6 * 6;
-  t = std::max<int64_t>(t, Env("W_TMIN", 24));
-  const int64_t rounds = (most + t - 1) / t;
-  tiles_at_once_ = (most + rounds - 1) / rounds;
+  const int64_t blocks = conv.channel_blocks(), filter_blocks = conv.filter_blocks();
+  by_filters_ = blocks * kLanes * RowBytes(filter_blocks) > kMostSharedWeights && filter_blocks >= 2 * threads;
+  if (by_filters_) {
+    parts_ = threads;
+    chunk_ = kChunkBlocks;
+    tiles_at_once_ = EvenRounds(conv.tiles(), std::max(kSharedTiles / RowBytes(blocks), kLeastTiles));
+  } else {
+    parts_ = std::clamp<int64_t>(threads, 1, conv.tiles());
+    chunk_ = filter_blocks;
+    tiles_at_once_ = EvenRounds((conv.tiles() + parts_ - 1) / parts_,
+                                std::max(kTilesOfPart / RowBytes(blocks + filter_blocks), kLeastTiles));
+  }
   data_ = {tiles_at_once_, blocks, blocks};
 }
 
@@ -84,45 +103,74 @@ PanelMatrix Forward::weights(int64_t blocks) const { return {conv_.channel_block
 PanelMatrix Forward::products(int64_t blocks) const { return {tiles_at_once_, blocks, 2}; }
 
 int64_t Forward::scratch_bytes() const {
-  return (weights(chunk_).floats() + parts_ * (data_.floats() + products(chunk_).floats())) *
-         static_cast<int64_t>(sizeof(float));
+  const int64_t u = weights(chunk_).floats(), products = this->products(chunk_).floats();
+  const int64_t floats =
+      by_filters_ ? data_.floats() + parts_ * (u + products) : u + parts_ * (data_.floats() + products);
+  return floats * static_cast<int64_t>(sizeof(float));
 }
 
-void Forward::RunPart(int64_t part, int64_t first, const float* x, const float* u, const TileEpilogue& epilogue,
-                      float* y, float* scratch) const {
-  const int64_t blocks = std::min(chunk_, conv_.filter_blocks() - first);
+// Number i of the blocks of weights for filter blocks [first, first + blocks).
+void Forward::TransformWeights(const float* w, int64_t i, int64_t first, int64_t blocks, float* u) const {
+  if (reversed_) {
+    EvaluateReversedWeights({conv_.filter_blocks(), conv_.channel_blocks(), conv_.taps}, w, i / blocks, first,
+                            i % blocks, weights(blocks), u);
+  } else {
+    EvaluateWeights({conv_.channel_blocks(), conv_.filter_blocks(), conv_.taps}, w, i / blocks, first, i % blocks,
+                    weights(blocks), u);
+  }
+}
+
+void Forward::RunByTiles(const float* x, const float* w, const TileEpilogue& epilogue, float* y, float* scratch) const {
+  const PanelMatrix u = weights(chunk_), result = products(chunk_);
   const TileGrid in = conv_.input_grid(), out = conv_.output_grid();
-  const PanelMatrix result = products(blocks);
-  float* const product = scratch + data_.floats();
-  const int64_t end = conv_.tiles() * (part + 1) / parts_;
-  for (int64_t tile = conv_.tiles() * part / parts_; tile < end; tile += tiles_at_once_) {
-    const int64_t count = std::min(tiles_at_once_, end - tile);
-    SpreadTiles(in, x, tile, count, data_, scratch);
-    MultiplyTiles(data_, count, weights(blocks), result, scratch, u, product);
-    CollectTiles(out, product, result, first, tile, count, epilogue, y);
+  ParallelFor(conv_.channel_blocks() * chunk_, 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) TransformWeights(w, i, 0, chunk_, scratch);
+  });
+  ParallelFor(parts_, 1, [&](int64_t first, int64_t last) {
+    for (int64_t part = first; part < last; ++part) {
+      float* const v = scratch + u.floats() + part * (data_.floats() + result.floats());
+      float* const product = v + data_.floats();
+      const int64_t end = conv_.tiles() * (part + 1) / parts_;
+      for (int64_t tile = conv_.tiles() * part / parts_; tile < end; tile += tiles_at_once_) {
+        const int64_t count = std::min(tiles_at_once_, end - tile);
+        SpreadTiles(in, x, tile, count, data_, v);
+        MultiplyTiles(data_, count, u, result, v, scratch, product);
+        CollectTiles(out, product, result, 0, tile, count, epilogue, y);
+      }
+    }
+  });
+}
+
+void Forward::RunByFilters(const float* x, const float* w, const TileEpilogue& epilogue, float* y,
+                           float* scratch) const {
+  const TileGrid in = conv_.input_grid(), out = conv_.output_grid();
+  const int64_t pairs = (conv_.filter_blocks() + 1) / 2;
+  for (int64_t tile = 0; tile < conv_.tiles(); tile += tiles_at_once_) {
+    const int64_t count = std::min(tiles_at_once_, conv_.tiles() - tile);
+    ParallelFor(count, 4, [&](int64_t begin, int64_t end) {
+      SpreadTiles(in, x, tile + begin, end - begin, data_, scratch + begin * data_.step(0));
+    });
+    ParallelFor(parts_, 1, [&](int64_t first_part, int64_t last_part) {
+      for (int64_t part = first_part; part < last_part; ++part) {
+        float* const u = scratch + data_.floats() + part * (weights(chunk_).floats() + products(chunk_).floats());
+        float* const product = u + weights(chunk_).floats();
+        const int64_t end = std::min(conv_.filter_blocks(), pairs * (part + 1) / parts_ * 2);
+        for (int64_t first = pairs * part / parts_ * 2; first < end; first += chunk_) {
+          const int64_t blocks = std::min(chunk_, end - first);
+          for (int64_t i = 0; i < conv_.channel_blocks() * blocks; ++i) TransformWeights(w, i, first, blocks, u);
+          MultiplyTiles(data_, count, weights(blocks), products(blocks), scratch, u, product);
+          CollectTiles(out, product, products(blocks), first, tile, count, epilogue, y);
+        }
+      }
+    });
   }
 }
 
 void Forward::Run(const float* x, const float* w, const TileEpilogue& epilogue, float* y, float* scratch) const {
-  const int64_t in_blocks = conv_.channel_blocks();
-  const WeightTiles tiles = reversed_ ? WeightTiles{conv_.filter_blocks(), in_blocks, conv_.taps}
-                                      : WeightTiles{in_blocks, conv_.filter_blocks(), conv_.taps};
-  float* const u = scratch;
-  float* const part_scratch = u + weights(chunk_).floats();
-  const int64_t part_floats = data_.floats() + products(chunk_).floats();
-  for (int64_t first = 0; first < conv_.filter_blocks(); first += chunk_) {
-    const int64_t blocks = std::min(chunk_, conv_.filter_blocks() - first);
-    const PanelMatrix matrix = weights(blocks);
-    ParallelFor(in_blocks * blocks, 4, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        (reversed_ ? EvaluateReversedWeights : EvaluateWeights)(tiles, w, i / blocks, first, i % blocks, matrix, u);
-      }
-    });
-    ParallelFor(parts_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t part = begin; part < end; ++part) {
-        RunPart(part, first, x, u, epilogue, y, part_scratch + part * part_floats);
-      }
-    });
+  if (by_filters_) {
+    RunByFilters(x, w, epilogue, y, scratch);
+  } else {
+    RunByTiles(x, w, epilogue, y, scratch);
   }
 }
 
@@ -137,16 +185,12 @@ struct BackwardWeights::Part {
 BackwardWeights::BackwardWeights(const Convolution& conv, int threads) : conv_(conv) {
   const int64_t c = conv.channel_blocks(), f = conv.filter_blocks();
   filter_parts_ = threads;
-  while (filter_parts_ > 1 && (threads % filter_parts_ != 0 || f / filter_parts_ < Env("W_FPART", 16))) --filter_parts_;
+  while (filter_parts_ > 1 && (threads % filter_parts_ != 0 || f / filter_parts_ < kLeastBlocksOfPart)) --filter_parts_;
   tile_parts_ = std::clamp<int64_t>(threads / filter_parts_, 1, conv.tiles());
-  const int64_t most_blocks = (f + filter_parts_ - 1) / filter_parts_;
-  const int64_t per_block = kTilePoints * c * kLanes * kLanes * 4;
-  chunk_ = std::clamp<int64_t>(Env("W_DUBYTES", 8 << 20) / per_block / 2 * 2, 2, most_blocks);
-  const int64_t per_tile = kTilePoints * (c + chunk_) * kLanes * 4;
-  const int64_t most = (conv.tiles() + tile_parts_ - 1) / tile_parts_;
-  int64_t t = std::max<int64_t>(Env("W_VDBYTES", 1 << 20) / per_tile, Env("W_DTMIN", 48));
-  const int64_t rounds = (most + t - 1) / t;
-  tiles_at_once_ = (most + rounds - 1) / rounds;
+  chunk_ = std::clamp<int64_t>(kGradientsOfPart / (c * kLanes * RowBytes(1)) / 2 * 2, 2,
+                               (f + filter_parts_ - 1) / filter_parts_);
+  tiles_at_once_ = EvenRounds((conv.tiles() + tile_parts_ - 1) / tile_parts_,
+                              std::max(kGradientTilesOfPart / RowBytes(c + chunk_), kLeastTiles));
   data_ = {tiles_at_once_, c, 3};
 }
 

@@ -1,7 +1,7 @@
 // Convolutions with stride 1 and 3x3 or 5x5 taps by Winograd's minimal filtering (winograd_transforms.h): a quarter of
-// the multiplications of 3x3, in each of the three passes. Tiles are taken to 36 points a few dozen at a time, multiplied
-// there (36 matrix products over the channels, in the cache), and taken back. Float32 errors are about twice those of
-// plain sums.
+// the multiplications of 3x3, in each of the three passes. Tiles are taken to 36 points a few dozen at a time,
+// multiplied there (36 matrix products over the channels, in the cache), and taken back. Float32 errors are about twice
+// those of plain sums.
 //
 // Images are nChw8c, weights OIhw8i8o; padding is zero and stays zero. Work is split in a fixed way: the same number of
 // threads gives the same bytes. For machines with AVX2; thread-safe.
@@ -43,12 +43,18 @@ class Forward {
  private:
   PanelMatrix weights(int64_t blocks) const;
   PanelMatrix products(int64_t blocks) const;
-  void RunPart(int64_t part, int64_t first, const float* x, const float* u, const TileEpilogue& epilogue, float* y,
-               float* scratch) const;
+  void TransformWeights(const float* w, int64_t i, int64_t first, int64_t blocks, float* u) const;
+  void RunByTiles(const float* x, const float* w, const TileEpilogue& epilogue, float* y, float* scratch) const;
+  void RunByFilters(const float* x, const float* w, const TileEpilogue& epilogue, float* y, float* scratch) const;
 
   Convolution conv_;
   bool reversed_;
-  int64_t parts_, tiles_at_once_, chunk_;  // chunk: filter blocks at once
+  // Threads share the transformed weights and have some tiles each, or share transformed tiles and have some filters
+  // each, which is better when there are more weights than fit the cache.
+  bool by_filters_;
+  int64_t parts_;
+  int64_t tiles_at_once_;
+  int64_t chunk_;  // filter blocks of a part at once
   PanelMatrix data_;
 };
 

@@ -5,7 +5,7 @@ namespace {
 
 // The part of a tile that lies in the image.
 struct Overlap {
-  int64_t row, column;                          // of the tile's corner
+  int64_t row, column;                                     // of the tile's corner
   int64_t first_row, last_row, first_column, last_column;  // within the tile; the last are excluded
   const float* Corner(const float* plane, int64_t width) const { return plane + (row * width + column) * kLanes; }
 };
@@ -40,9 +40,7 @@ GRADUS_INLINE void CopyBorderTile(const Overlap& o, const float* plane, int64_t 
 struct TileCursor {
   int64_t image, row, column;
   TileCursor(const TileGrid& grid, int64_t tile)
-      : image(tile / (grid.rows * grid.columns)),
-        row(tile / grid.columns % grid.rows),
-        column(tile % grid.columns) {}
+      : image(tile / (grid.rows * grid.columns)), row(tile / grid.columns % grid.rows), column(tile % grid.columns) {}
   GRADUS_INLINE void Next(const TileGrid& grid) {
     if (++column < grid.columns) return;
     column = 0;
@@ -116,8 +114,8 @@ GRADUS_INLINE void ToImages(const TileGrid& grid, const float* products, const P
       Lanes out[M][M];
       TransformTile<CollectStep<M>>(from, kPoints * point, point, out);
       const Overlap overlap = OverlapOf(grid, at.row, at.column, M);
-      const int64_t corner = (at.image * grid.blocks + first + block) * plane +
-                             (overlap.row * grid.width + overlap.column) * kLanes;
+      const int64_t corner =
+          (at.image * grid.blocks + first + block) * plane + (overlap.row * grid.width + overlap.column) * kLanes;
 #pragma GCC unroll 4
       for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 4

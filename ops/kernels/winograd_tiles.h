@@ -1,6 +1,6 @@
 // What happens to tiles in Winograd's convolution (winograd_transforms.h): from the images to the 36 points, where the
-// convolution is 36 matrix products, and back. Images are nChw8c, weights OIhw8i8o; channels that fill no block of eight
-// are zero there and stay so. Pure functions for AVX2; thread-safe.
+// convolution is 36 matrix products, and back. Images are nChw8c, weights OIhw8i8o; channels that fill no block of
+// eight are zero there and stay so. Pure functions for AVX2; thread-safe.
 #ifndef GRADUS_OPS_KERNELS_WINOGRAD_TILES_H_
 #define GRADUS_OPS_KERNELS_WINOGRAD_TILES_H_
 

@@ -5,9 +5,9 @@
 //   y = Collect_m( Spread(x) * Weigh(Evaluate_r(w)) ),       dw = Collect_r( Weigh( Spread(x) * Evaluate_m(dy) ) )
 //
 // where Evaluate_n takes the n coefficients of a polynomial to its values at 0, +-5/8, +-3/2 and infinity, Collect_n is
-// its transpose, Spread is the transpose of interpolation, and Weigh divides by the interpolation's denominators. In two
-// dimensions each is applied to columns, then to rows. These points keep float32 within about twice the error of plain
-// sums (the usual 0, +-1, +-2 are five times as far off) and are exact in binary.
+// its transpose, Spread is the transpose of interpolation, and Weigh divides by the interpolation's denominators. In
+// two dimensions each is applied to columns, then to rows. These points keep float32 within about twice the error of
+// plain sums (the usual 0, +-1, +-2 are five times as far off) and are exact in binary.
 //
 // Each function works on eight channels at once and is inlined into a function compiled for AVX2.
 #ifndef GRADUS_OPS_KERNELS_WINOGRAD_TRANSFORMS_H_
