@@ -15,7 +15,8 @@ constexpr int64_t kMostSharedWeights = 10 << 20;
 constexpr int64_t kSharedTiles = 12 << 20;
 constexpr int64_t kTilesOfPart = 512 << 10;
 constexpr int64_t kGradientsOfPart = 8 << 20;
-constexpr int64_t kGradientTilesOfPart = 1 << 20;
+constexpr int64_t kGradientTilesOfPart = 2 << 20;
+constexpr int64_t kLeastGradientTiles = 96;
 constexpr int64_t kLeastTiles = 48;         // at once
 constexpr int64_t kChunkBlocks = 8;         // filter blocks at once where threads have filters of their own
 constexpr int64_t kLeastBlocksOfPart = 16;  // filter blocks worth a thread of their own in the weight gradient
@@ -190,7 +191,7 @@ BackwardWeights::BackwardWeights(const Convolution& conv, int threads) : conv_(c
   chunk_ = std::clamp<int64_t>(kGradientsOfPart / (c * kLanes * RowBytes(1)) / 2 * 2, 2,
                                (f + filter_parts_ - 1) / filter_parts_);
   tiles_at_once_ = EvenRounds((conv.tiles() + tile_parts_ - 1) / tile_parts_,
-                              std::max(kGradientTilesOfPart / RowBytes(c + chunk_), kLeastTiles));
+                              std::max(kGradientTilesOfPart / RowBytes(c + chunk_), kLeastGradientTiles));
   data_ = {tiles_at_once_, c, 3};
 }
 

@@ -24,17 +24,27 @@ GRADUS_INLINE bool Whole(const Overlap& o, int64_t size) {
   return o.first_row == 0 && o.first_column == 0 && o.last_row == size && o.last_column == size;
 }
 
-// Copies a tile that reaches beyond the image, with zeros there.
+// A tile that reaches beyond the image: zeros there. Reads within the image only.
 template <int Size>
-GRADUS_INLINE void CopyBorderTile(const Overlap& o, const float* plane, int64_t width, float* copy) {
-  std::memset(copy, 0, Size * Size * kLanes * sizeof(float));
-  if (o.first_column >= o.last_column) return;
-  for (int64_t i = o.first_row; i < o.last_row; ++i) {
-    std::memcpy(copy + (i * Size + o.first_column) * kLanes,
-                plane + ((o.row + i) * width + o.column + o.first_column) * kLanes,
-                (o.last_column - o.first_column) * kLanes * sizeof(float));
+struct BorderTile {
+  typedef int32_t Mask __attribute__((vector_size(sizeof(Lanes))));
+  const float* rows[Size];
+  int64_t columns[Size];
+  Mask row_inside[Size], column_inside[Size];
+
+  GRADUS_INLINE BorderTile(const TileGrid& grid, const Overlap& o, const float* plane) {
+    for (int i = 0; i < Size; ++i) {
+      rows[i] = plane + std::clamp<int64_t>(o.row + i, 0, grid.height - 1) * grid.width * kLanes;
+      columns[i] = std::clamp<int64_t>(o.column + i, 0, grid.width - 1) * kLanes;
+      row_inside[i] = Mask{} - static_cast<int32_t>(i >= o.first_row && i < o.last_row);
+      column_inside[i] = Mask{} - static_cast<int32_t>(i >= o.first_column && i < o.last_column);
+    }
   }
-}
+  GRADUS_INLINE void Load(int i, int j, Lanes& value) const {
+    winograd::Load(rows[i] + columns[j], value);
+    value = reinterpret_cast<Lanes>(reinterpret_cast<Mask>(value) & row_inside[i] & column_inside[j]);
+  }
+};
 
 // Walks over tiles in order.
 struct TileCursor {
@@ -50,6 +60,28 @@ struct TileCursor {
   }
 };
 
+// One tile to its points; adds its values to `total` if that is wanted.
+template <typename Step, typename Tile>
+GRADUS_INLINE void TileToPoints(const Tile& tile, int64_t point, float* to, bool sum, Lanes& total) {
+  Lanes out[kPoints][kPoints];
+  TransformTile<Step>(tile, out);
+#pragma GCC unroll 6
+  for (int i = 0; i < kPoints; ++i) {
+#pragma GCC unroll 6
+    for (int j = 0; j < kPoints; ++j) Store(out[i][j], to + (i * kPoints + j) * point);
+  }
+  if (!sum) return;
+  for (int i = 0; i < Step::kIn; ++i) {
+    Lanes line{};
+    for (int j = 0; j < Step::kIn; ++j) {
+      Lanes value;
+      tile.Load(i, j, value);
+      line += value;
+    }
+    total += line;
+  }
+}
+
 template <typename Step>
 GRADUS_INLINE void ToPoints(const TileGrid& grid, const float* x, int64_t first, int64_t begin, int64_t count,
                             const PanelMatrix& matrix, float* v, float* sum) {
@@ -63,29 +95,11 @@ GRADUS_INLINE void ToPoints(const TileGrid& grid, const float* x, int64_t first,
     for (int64_t t = 0; t < count; ++t, to += step, at.Next(grid)) {
       const float* const from = x + (at.image * grid.blocks + first + block) * plane;
       const Overlap overlap = OverlapOf(grid, at.row, at.column, kSize);
-      alignas(32) float copy[kSize * kSize * kLanes];
-      const float* tile = overlap.Corner(from, grid.width);
-      int64_t row = grid.width * kLanes;
-      if (!Whole(overlap, kSize)) {
-        CopyBorderTile<kSize>(overlap, from, grid.width, copy);
-        tile = copy, row = kSize * kLanes;
-      }
-      Lanes out[kPoints][kPoints];
-      TransformTile<Step>(tile, row, kLanes, out);
-#pragma GCC unroll 6
-      for (int i = 0; i < kPoints; ++i) {
-#pragma GCC unroll 6
-        for (int j = 0; j < kPoints; ++j) Store(out[i][j], to + (i * kPoints + j) * point);
-      }
-      if (sum == nullptr) continue;
-      for (int i = 0; i < kSize; ++i) {
-        Lanes line{};
-        for (int j = 0; j < kSize; ++j) {
-          Lanes value;
-          Load(tile + i * row + j * kLanes, value);
-          line += value;
-        }
-        total += line;
+      if (Whole(overlap, kSize)) {
+        TileToPoints<Step>(StridedTile{overlap.Corner(from, grid.width), grid.width * kLanes, kLanes}, point, to,
+                           sum != nullptr, total);
+      } else {
+        TileToPoints<Step>(BorderTile<kSize>(grid, overlap, from), point, to, sum != nullptr, total);
       }
     }
     if (sum == nullptr) continue;
@@ -112,7 +126,7 @@ GRADUS_INLINE void ToImages(const TileGrid& grid, const float* products, const P
     TileCursor at(grid, begin);
     for (int64_t t = 0; t < count; ++t, from += step, at.Next(grid)) {
       Lanes out[M][M];
-      TransformTile<CollectStep<M>>(from, kPoints * point, point, out);
+      TransformTile<CollectStep<M>>(StridedTile{from, kPoints * point, point}, out);
       const Overlap overlap = OverlapOf(grid, at.row, at.column, M);
       const int64_t corner =
           (at.image * grid.blocks + first + block) * plane + (overlap.row * grid.width + overlap.column) * kLanes;
@@ -159,7 +173,7 @@ GRADUS_INLINE void Transpose(const Lanes (&in)[kLanes], Lanes (&out)[kLanes]) {
 template <int R>
 GRADUS_INLINE void WeightsToPoints(const float* w, int64_t tap, int64_t point, float* to) {
   Lanes out[kPoints][kPoints];
-  TransformTile<EvaluateStep<R>>(w, R * tap, tap, out);
+  TransformTile<EvaluateStep<R>>(StridedTile{w, R * tap, tap}, out);
 #pragma GCC unroll 6
   for (int i = 0; i < kPoints; ++i) {
 #pragma GCC unroll 6
@@ -209,7 +223,7 @@ GRADUS_INLINE void ToWeights(const float* u, int64_t parts, int64_t part, const 
       Store(sum, sums + p * kLanes);
     }
     Lanes result[R][R];
-    TransformTile<CollectStep<R>>(sums, kPoints * kLanes, kLanes, result);
+    TransformTile<CollectStep<R>>(StridedTile{sums, kPoints * kLanes, kLanes}, result);
     for (int tap = 0; tap < R * R; ++tap) Store(result[tap / R][tap % R], block + tap * kBlock + i * kLanes);
   }
 }

@@ -38,8 +38,8 @@ inline constexpr float kWeight[kPoints] = {1 / (kA2 * kB2),
 
 GRADUS_INLINE void Spread(const Lanes (&x)[kPoints], Lanes (&v)[kPoints]) {
   constexpr float kProduct = kA2 * kB2, kSum = kA2 + kB2;
-  v[0] = kProduct * x[0] - kSum * x[2] + x[4];
-  v[5] = kProduct * x[1] - kSum * x[3] + x[5];
+  v[0] = kProduct * x[0] + (x[4] - kSum * x[2]);
+  v[5] = kProduct * x[1] + (x[5] - kSum * x[3]);
   const Lanes even_a = x[4] - kB2 * x[2], odd_a = x[3] - kB2 * x[1];
   v[1] = even_a + kA * odd_a;
   v[2] = even_a - kA * odd_a;
@@ -94,15 +94,22 @@ struct CollectStep {
   static GRADUS_INLINE void Apply(const Lanes (&in)[kIn], Lanes (&out)[kOut]) { Collect<N>(in, out); }
 };
 
-// The step on the columns, then on the rows, of a tile whose rows and columns are `row` and `column` floats apart.
-template <typename Step>
-GRADUS_INLINE void TransformTile(const float* in, int64_t row, int64_t column, Lanes (&out)[Step::kOut][Step::kOut]) {
+// A tile in memory whose rows and columns are `row` and `column` floats apart.
+struct StridedTile {
+  const float* data;
+  int64_t row, column;
+  GRADUS_INLINE void Load(int i, int j, Lanes& value) const { winograd::Load(data + i * row + j * column, value); }
+};
+
+// The step on the columns, then on the rows, of a tile: something with Load(i, j, value).
+template <typename Step, typename Tile>
+GRADUS_INLINE void TransformTile(const Tile& tile, Lanes (&out)[Step::kOut][Step::kOut]) {
   Lanes half[Step::kOut][Step::kIn];
 #pragma GCC unroll 6
   for (int j = 0; j < Step::kIn; ++j) {
     Lanes from[Step::kIn], to[Step::kOut];
 #pragma GCC unroll 6
-    for (int i = 0; i < Step::kIn; ++i) Load(in + i * row + j * column, from[i]);
+    for (int i = 0; i < Step::kIn; ++i) tile.Load(i, j, from[i]);
     Step::Apply(from, to);
 #pragma GCC unroll 6
     for (int i = 0; i < Step::kOut; ++i) half[i][j] = to[i];
