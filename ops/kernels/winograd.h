@@ -19,6 +19,8 @@ struct Convolution {
   int64_t images = 0, channels = 0, filters = 0;
   int64_t height = 0, width = 0, out_height = 0, out_width = 0;
   int64_t top = 0, left = 0;  // padding; what lies below and to the right follows
+  // Channel blocks of an image where x and y are parts of images with more channels (groups).
+  int64_t x_blocks = 0, y_blocks = 0;
 
   int64_t channel_blocks() const { return (channels + kLanes - 1) / kLanes; }
   int64_t filter_blocks() const { return (filters + kLanes - 1) / kLanes; }
@@ -31,6 +33,15 @@ struct Convolution {
   // The convolution of dy, with taps reversed, that gives dx.
   Convolution Adjoint() const;
 };
+
+// Rows in rounds of about `at_once`, of equal size.
+inline int64_t EvenRounds(int64_t rows, int64_t at_once) {
+  const int64_t rounds = (rows + at_once - 1) / at_once;
+  return (rows + rounds - 1) / rounds;
+}
+
+// Bytes of a row of PanelMatrix with so many blocks, at all points.
+inline int64_t RowBytes(int64_t blocks) { return kTilePoints * blocks * kLanes * static_cast<int64_t>(sizeof(float)); }
 
 // y from x and w.
 class Forward {
@@ -55,27 +66,6 @@ class Forward {
   int64_t parts_;
   int64_t tiles_at_once_;
   int64_t chunk_;  // filter blocks of a part at once
-  PanelMatrix data_;
-};
-
-// dw, and db unless it is null, from x and dy.
-class BackwardWeights {
- public:
-  BackwardWeights(const Convolution& conv, int threads);
-  int64_t scratch_bytes() const;
-  void Run(const float* x, const float* dy, float* dw, float* db, float* scratch) const;
-
- private:
-  struct Part;
-  Part PartOf(int64_t part) const;
-  PanelMatrix gradients(int64_t blocks) const;
-  int64_t part_floats() const;
-  void Accumulate(const Part& part, int64_t first, int64_t blocks, const float* x, const float* dy, float* u,
-                  float* sums, float* scratch) const;
-
-  Convolution conv_;
-  int64_t filter_parts_, tile_parts_;  // their product is the number of threads
-  int64_t tiles_at_once_, chunk_;
   PanelMatrix data_;
 };
 

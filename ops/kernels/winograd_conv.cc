@@ -11,6 +11,7 @@
 #include "ops/kernels/channel_layout.h"
 #include "ops/kernels/tile_gemm.h"
 #include "ops/kernels/winograd.h"
+#include "ops/kernels/winograd_gradient.h"
 
 namespace gradus {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "gtest/gtest.h"
 #include "ops/kernels/tile_gemm.h"
+#include "ops/kernels/winograd_gradient.h"
 
 namespace gradus::winograd {
 namespace {
