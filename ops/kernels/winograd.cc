@@ -47,7 +47,8 @@ Convolution Convolution::Adjoint() const {
 
 Forward::Forward(const Convolution& conv, bool reversed, int threads) : conv_(conv), reversed_(reversed) {
   const int64_t blocks = conv.channel_blocks(), filter_blocks = conv.filter_blocks();
-  by_filters_ = blocks * kLanes * RowBytes(filter_blocks) > kMostSharedWeights && filter_blocks >= 2 * threads;
+  by_filters_ = (blocks * kLanes * RowBytes(filter_blocks) > kMostSharedWeights || conv.channels > 2 * conv.tiles()) &&
+                filter_blocks >= 2 * threads;
   if (by_filters_) {
     parts_ = threads;
     chunk_ = kChunkBlocks;

@@ -61,7 +61,7 @@ class Forward {
   Convolution conv_;
   bool reversed_;
   // Threads share the transformed weights and have some tiles each, or share transformed tiles and have some filters
-  // each, which is better when there are more weights than fit the cache.
+  // each, which is better when there are more weights than fit the cache, or many for few tiles.
   bool by_filters_;
   int64_t parts_;
   int64_t tiles_at_once_;

@@ -2,6 +2,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -16,28 +17,54 @@
 namespace gradus {
 namespace {
 
+constexpr double kMostTileChannels = 1e13;  // what no memory holds; sizes in bytes fit 64 bits
+
+// The convolution of one group.
 std::optional<winograd::Convolution> Fit(const ConvShapes& shapes) {
   const Window& window = shapes.conv.window;
-  if (shapes.x.rank() != 4 || shapes.conv.groups != 1 || VectorWidth() < winograd::kLanes) return std::nullopt;
+  if (shapes.x.rank() != 4 || VectorWidth() < winograd::kLanes) return std::nullopt;
   if (window.kernel[0] != window.kernel[1] || (window.kernel[0] != 3 && window.kernel[0] != 5)) return std::nullopt;
   for (int axis = 0; axis < 2; ++axis) {
     if (window.stride[axis] != 1 || window.dilation[axis] != 1) return std::nullopt;
   }
+  const int64_t groups = shapes.conv.groups;
   winograd::Convolution conv;
   conv.taps = static_cast<int>(window.kernel[0]);
-  conv.images = shapes.x[0], conv.channels = shapes.x[1], conv.filters = shapes.y[1];
+  conv.images = shapes.x[0], conv.channels = shapes.x[1] / groups, conv.filters = shapes.y[1] / groups;
   conv.height = shapes.x[2], conv.width = shapes.x[3];
   conv.out_height = shapes.y[2], conv.out_width = shapes.y[3];
   conv.top = window.pad_begin[0], conv.left = window.pad_begin[1];
+  const double tiles = static_cast<double>(conv.tiles());
+  if (tiles * static_cast<double>(std::max(conv.channels, conv.filters)) > kMostTileChannels) return std::nullopt;
+  if (groups == 1) return conv;
+  // Groups have to begin with a block.
+  if (conv.channels % winograd::kLanes != 0 || conv.filters % winograd::kLanes != 0) return std::nullopt;
+  conv.x_blocks = conv.channel_blocks() * groups, conv.y_blocks = conv.filter_blocks() * groups;
   return conv;
 }
 
+// Where groups are in x, y, the weights and the bias.
+struct GroupStrides {
+  int64_t x, y, w, bias;
+  explicit GroupStrides(const winograd::Convolution& conv)
+      : x(conv.channels * conv.height * conv.width),
+        y(conv.filters * conv.out_height * conv.out_width),
+        w(conv.channels * conv.filters * conv.taps * conv.taps),
+        bias(conv.filters) {}
+};
+
 Layout Blocked(const Shape& image) { return ChannelLayout({DType::kFloat32, image}, winograd::kLanes); }
 
-Layout BlockedWeights(const Shape& w) {
-  const dnnl::memory::dims dims = ToDnnl(w);
+Layout BlockedWeights(const ConvShapes& shapes) {
+  dnnl::memory::dims dims = ToDnnl(shapes.w);
+  const int64_t groups = shapes.conv.groups;
+  if (groups > 1) {
+    dims[0] /= groups;
+    dims.insert(dims.begin(), groups);
+  }
   dnnl_memory_desc_t desc;
-  GRADUS_CHECK(dnnl_memory_desc_init_by_tag(&desc, 4, dims.data(), dnnl_f32, dnnl_OIhw8i8o) == dnnl_success);
+  GRADUS_CHECK(dnnl_memory_desc_init_by_tag(&desc, static_cast<int>(dims.size()), dims.data(), dnnl_f32,
+                                            groups > 1 ? dnnl_gOIhw8i8o : dnnl_OIhw8i8o) == dnnl_success);
   return Layout(desc);
 }
 
@@ -45,24 +72,30 @@ Layout Vector(int64_t size) { return Layout::Plain({DType::kFloat32, Shape{size}
 
 }  // namespace
 
-// With few channels the transforms cost more than the products that they save.
+// With few channels the transforms of images cost more than the products that they save, and with few tiles those of
+// the weights.
 bool WinogradPays(const ConvShapes& shapes) {
-  const int64_t channels = shapes.w[1], filters = shapes.w[0], least = shapes.conv.window.kernel[0] == 3 ? 16 : 24;
-  return VectorWidth() == winograd::kLanes && channels % winograd::kLanes == 0 && filters % winograd::kLanes == 0 &&
-         channels >= least && filters >= least;
+  const std::optional<winograd::Convolution> conv = Fit(shapes);
+  if (!conv.has_value() || VectorWidth() != winograd::kLanes) return false;
+  const int64_t least_channels = conv->taps == 3 ? 16 : 24, least_tiles = conv->taps == 3 ? 16 : 64;
+  return conv->channels % winograd::kLanes == 0 && conv->filters % winograd::kLanes == 0 &&
+         std::min(conv->channels, conv->filters) >= least_channels && conv->tiles() >= least_tiles;
 }
 
 std::optional<Candidate> WinogradForward(const ConvShapes& shapes, bool has_bias, int threads) {
   const std::optional<winograd::Convolution> conv = Fit(shapes);
   if (!conv.has_value()) return std::nullopt;
   const auto forward = std::make_shared<const winograd::Forward>(*conv, /*reversed=*/false, threads);
-  std::vector<Layout> inputs = {Blocked(shapes.x), BlockedWeights(shapes.w)};
-  if (has_bias) inputs.push_back(Vector(conv->filters));
-  const auto run = [forward, has_bias, filters = conv->filters](const Buffers& buffers) {
-    winograd::TileEpilogue epilogue;
-    if (has_bias) epilogue.bias = buffers.in<float>(2), epilogue.filters = filters;
-    forward->Run(buffers.in<float>(0), buffers.in<float>(1), epilogue, buffers.out<float>(0),
-                 static_cast<float*>(buffers.scratch));
+  std::vector<Layout> inputs = {Blocked(shapes.x), BlockedWeights(shapes)};
+  if (has_bias) inputs.push_back(Vector(shapes.w[0]));
+  const GroupStrides group(*conv);
+  const auto run = [forward, has_bias, group, groups = shapes.conv.groups](const Buffers& buffers) {
+    for (int64_t g = 0; g < groups; ++g) {
+      winograd::TileEpilogue epilogue;
+      if (has_bias) epilogue.bias = buffers.in<float>(2) + g * group.bias, epilogue.filters = group.bias;
+      forward->Run(buffers.in<float>(0) + g * group.x, buffers.in<float>(1) + g * group.w, epilogue,
+                   buffers.out<float>(0) + g * group.y, static_cast<float*>(buffers.scratch));
+    }
     return absl::OkStatus();
   };
   return FunctionCandidate(kWinogradConv, std::move(inputs), {Blocked(shapes.y)}, run, forward->scratch_bytes());
@@ -72,12 +105,15 @@ std::optional<Candidate> WinogradBackwardData(const ConvShapes& shapes, int thre
   const std::optional<winograd::Convolution> conv = Fit(shapes);
   if (!conv.has_value()) return std::nullopt;
   const auto adjoint = std::make_shared<const winograd::Forward>(conv->Adjoint(), /*reversed=*/true, threads);
-  const auto run = [adjoint](const Buffers& buffers) {
-    adjoint->Run(buffers.in<float>(0), buffers.in<float>(1), {}, buffers.out<float>(0),
-                 static_cast<float*>(buffers.scratch));
+  const GroupStrides group(*conv);
+  const auto run = [adjoint, group, groups = shapes.conv.groups](const Buffers& buffers) {
+    for (int64_t g = 0; g < groups; ++g) {
+      adjoint->Run(buffers.in<float>(0) + g * group.y, buffers.in<float>(1) + g * group.w, {},
+                   buffers.out<float>(0) + g * group.x, static_cast<float*>(buffers.scratch));
+    }
     return absl::OkStatus();
   };
-  return FunctionCandidate(kWinogradConv, {Blocked(shapes.y), BlockedWeights(shapes.w)}, {Blocked(shapes.x)}, run,
+  return FunctionCandidate(kWinogradConv, {Blocked(shapes.y), BlockedWeights(shapes)}, {Blocked(shapes.x)}, run,
                            adjoint->scratch_bytes());
 }
 
@@ -85,13 +121,17 @@ std::optional<Candidate> WinogradBackwardWeights(const ConvShapes& shapes, bool 
   const std::optional<winograd::Convolution> conv = Fit(shapes);
   if (!conv.has_value()) return std::nullopt;
   const auto backward = std::make_shared<const winograd::BackwardWeights>(*conv, threads);
-  const auto run = [backward, has_bias](const Buffers& buffers) {
-    backward->Run(buffers.in<float>(0), buffers.in<float>(1), buffers.out<float>(0),
-                  has_bias ? buffers.out<float>(1) : nullptr, static_cast<float*>(buffers.scratch));
+  const GroupStrides group(*conv);
+  const auto run = [backward, has_bias, group, groups = shapes.conv.groups](const Buffers& buffers) {
+    for (int64_t g = 0; g < groups; ++g) {
+      backward->Run(buffers.in<float>(0) + g * group.x, buffers.in<float>(1) + g * group.y,
+                    buffers.out<float>(0) + g * group.w, has_bias ? buffers.out<float>(1) + g * group.bias : nullptr,
+                    static_cast<float*>(buffers.scratch));
+    }
     return absl::OkStatus();
   };
-  std::vector<Layout> outputs = {BlockedWeights(shapes.w)};
-  if (has_bias) outputs.push_back(Vector(conv->filters));
+  std::vector<Layout> outputs = {BlockedWeights(shapes)};
+  if (has_bias) outputs.push_back(Vector(shapes.w[0]));
   return FunctionCandidate(kWinogradConv, {Blocked(shapes.x), Blocked(shapes.y)}, std::move(outputs), run,
                            backward->scratch_bytes());
 }

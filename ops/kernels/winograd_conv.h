@@ -1,5 +1,6 @@
 // Candidates of convolution nodes that run by Winograd's minimal filtering (winograd.h): two spatial dimensions, 3x3 or
-// 5x5 taps, stride 1, no dilation, no groups. Images are nChw8c and weights OIhw8i8o, as oneDNN likes them on AVX2.
+// 5x5 taps, stride 1, no dilation, groups of whole blocks. Images are nChw8c and weights OIhw8i8o, as oneDNN likes them
+// on AVX2.
 #ifndef GRADUS_OPS_KERNELS_WINOGRAD_CONV_H_
 #define GRADUS_OPS_KERNELS_WINOGRAD_CONV_H_
 
