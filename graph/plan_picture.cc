@@ -30,6 +30,17 @@ std::vector<std::string> NameBuffers(const Plan& plan, const std::vector<std::pa
   return names;
 }
 
+// Of so many runs of neighbouring steps, the fullest of each.
+std::vector<int> FullestSteps(const std::vector<int64_t>& alive, int steps, int runs) {
+  std::vector<int> fullest;
+  for (int run = 0; run < runs; ++run) {
+    const auto begin = alive.begin() + int64_t{run} * steps / runs,
+               end = alive.begin() + (run + 1) * int64_t{steps} / runs;
+    fullest.push_back(static_cast<int>(std::max_element(begin, end) - alive.begin()));
+  }
+  return fullest;
+}
+
 // Lines under the picture: where stages end, and the fullest step.
 std::string Ruler(int width, int steps, int peak, const int stage_end[3], int turn) {
   std::string line(width, '-');
@@ -63,16 +74,9 @@ std::string Plan::DrawMemory(int width, int height) const {
   const size_t lettered = std::min(kMostLetters, by_size.size());
   for (size_t i = 0; i < lettered; ++i) letter[by_size[i]] = kLetters[i];
 
-  std::vector<BufferUse> uses;
-  gradus::MemoryPlan plan;
-  plan.total_bytes = arena_bytes_;
-  std::string letters;
   std::vector<int64_t> alive(steps + 1);
   for (int b : used) {
     const PlanBuffer& buffer = buffers_[b];
-    uses.push_back({buffer.bytes, buffer.first_step, buffer.last_step});
-    plan.offsets.push_back(buffer.offset);
-    letters.push_back(letter[b]);
     alive[buffer.first_step] += buffer.bytes;
     alive[buffer.last_step + 1] -= buffer.bytes;
   }
@@ -81,6 +85,23 @@ std::string Plan::DrawMemory(int width, int height) const {
   int turn = 0;
   while (turn < steps && (steps_[turn].node < 0 || program_.graph.node(steps_[turn].node).forward < 0)) ++turn;
 
+  const std::vector<int> columns = FullestSteps(alive, steps, std::min(width, steps));
+  const int last_column = static_cast<int>(columns.size()) - 1;
+  std::vector<BufferUse> uses = {{0, 0, last_column}};
+  gradus::MemoryPlan plan;
+  plan.offsets = {0};
+  plan.total_bytes = arena_bytes_;
+  std::string letters(1, kOther);
+  for (int b : used) {
+    const PlanBuffer& buffer = buffers_[b];
+    const auto begin = std::lower_bound(columns.begin(), columns.end(), buffer.first_step);
+    const auto end = std::upper_bound(columns.begin(), columns.end(), buffer.last_step);
+    if (begin == end) continue;
+    uses.push_back(
+        {buffer.bytes, static_cast<int>(begin - columns.begin()), static_cast<int>(end - columns.begin()) - 1});
+    plan.offsets.push_back(buffer.offset);
+    letters.push_back(letter[b]);
+  }
   std::string text = DrawMemoryPlan(uses, plan, width, height, letters);
   absl::StrAppend(&text, Ruler(width, steps, peak, stage_end_, turn), "\n");
   absl::StrAppend(&text, "across: ", steps,
