@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/error_list.h"
-#include "core/file.h"
+#include "core/named_file.h"
 #include "core/status_macros.h"
 #include "core/text_scanner.h"
 
@@ -66,7 +66,7 @@ absl::StatusOr<SourceMap> ParseText(absl::string_view text, const std::string& f
 absl::StatusOr<TextFile> ParseTextFile(const std::string& path, Message* message) {
   message->Clear();
   TextFile file;
-  GRADUS_ASSIGN_OR_RETURN(file.text, ReadFile(path, kMaxTextBytes));
+  GRADUS_ASSIGN_OR_RETURN(file.text, ReadNamedFile(path));
   GRADUS_ASSIGN_OR_RETURN(file.source, ParseText(file.text, path, message));
   return file;
 }

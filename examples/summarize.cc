@@ -23,6 +23,7 @@ constexpr char kUsage[] = R"(Says what a model costs before it runs: layers, par
   summarize --model=examples/mnist/lenet.textproto
   summarize --model=resnet50.textproto --batch=32
   summarize --model=fully_convolutional.textproto --dims=image=3,480,640
+  summarize --model=resnet50.textproto --expand > expanded.textproto
   summarize --model=resnet50.textproto --batch=32 --json | jq .training_bytes
 
 For each layer its output at this batch, its parameters (what is trained; running statistics do not count) and its
@@ -31,6 +32,8 @@ count is twice that.
 
 The memory is that of compiled plans, and exact: training with SGD and momentum 0.9, and inference. Nothing is run and
 no variable is made, so models larger than this machine can be summarised here.
+
+With --expand the model as it is meant, itself a model file: blocks stamped out, defaults merged, every input explicit.
 
 With --json one JSON object: name, batch, parameters, macs, inference_parameters and inference_macs (without what only
 training needs), output_bytes, training_bytes (null without a loss), inference_bytes, and layers, each with name, kind,
@@ -44,6 +47,7 @@ ABSL_FLAG(std::string, model, "", "model file (gradus.Model as text)");
 ABSL_FLAG(int64_t, batch, 64, "examples at a time: decides shapes and memory");
 ABSL_FLAG(gradus::RepeatedFlag, dims, {},
           "input=d1,d2,...: one example's shape of an input with free dimensions; repeatable");
+ABSL_FLAG(bool, expand, false, "the expanded model instead of a table");
 ABSL_FLAG(bool, json, false, "one JSON object instead of a table");
 
 namespace gradus {
@@ -131,6 +135,10 @@ absl::StatusOr<int> Summarize(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch", options.batch, 1));
   GRADUS_ASSIGN_OR_RETURN(options.input_dims, ParseInputDims("dims", absl::GetFlag(FLAGS_dims)));
   GRADUS_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(UserPath(absl::GetFlag(FLAGS_model))));
+  if (absl::GetFlag(FLAGS_expand)) {
+    std::printf("%s", PrintExpanded(model.model).c_str());
+    return 0;
+  }
   GRADUS_ASSIGN_OR_RETURN(const ModelSummary summary, SummarizeModel(model.model, options));
   Memory memory;
   if (summary.has_loss) {

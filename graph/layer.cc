@@ -9,7 +9,8 @@
 namespace gradus {
 
 LayerContext::LayerContext(Graph* graph, Mode mode, std::string name, const google::protobuf::Message* config,
-                           std::vector<Value> inputs, Value target, SourceLocation where, FieldPlace place)
+                           std::vector<Value> inputs, Value target, SourceLocation where, FieldPlace place,
+                           ParameterNames parameter_names)
     : graph_(graph),
       mode_(mode),
       name_(std::move(name)),
@@ -17,7 +18,20 @@ LayerContext::LayerContext(Graph* graph, Mode mode, std::string name, const goog
       inputs_(std::move(inputs)),
       target_(target),
       where_(std::move(where)),
-      place_(std::move(place)) {}
+      place_(std::move(place)),
+      parameter_names_(std::move(parameter_names)) {}
+
+LayerContext LayerContext::Part(absl::string_view suffix, const google::protobuf::Message* config,
+                                std::vector<Value> inputs, absl::string_view field) const {
+  FieldPlace place;
+  if (place_) {
+    place = [outer = place_, prefix = std::string(field)](absl::string_view inner) {
+      return outer(inner.empty() ? prefix : absl::StrCat(prefix, ".", inner));
+    };
+  }
+  return LayerContext(graph_, mode_, absl::StrCat(name_, "/", suffix), config, std::move(inputs), Value{}, where_,
+                      std::move(place), parameter_names_);
+}
 
 absl::Status LayerContext::CheckInputs(int least, int most) const {
   if (num_inputs() >= least && num_inputs() <= most) return absl::OkStatus();
@@ -42,6 +56,12 @@ absl::StatusOr<Value> LayerContext::Parameter(absl::string_view suffix, const Sh
                                               double fan_out) {
   Variable variable;
   variable.name = absl::StrCat(name_, "/", suffix);
+  if (parameter_names_) {
+    absl::StatusOr<ParameterName> named = parameter_names_(variable.name);
+    if (!named.ok()) return Error("", named.status().message());
+    variable.name = std::move(named->name);
+    if (named->initializer != nullptr) initializer = named->initializer;
+  }
   variable.type = {DType::kFloat32, shape};
   variable.role = Role::kParameter;
   if (initializer != nullptr && initializer->kind_case() != Initializer::KIND_NOT_SET) {

@@ -37,8 +37,22 @@ class LayerContext {
   // Where the place of a field ("kernel[0]") is to be found.
   using FieldPlace = std::function<SourceLocation(absl::string_view field)>;
 
+  // Which variable a layer's parameter is ("conv1/weights"): its own or another's. An error when layers go by the same
+  // name, or share in a circle.
+  struct ParameterName {
+    std::string name;
+    const Initializer* initializer = nullptr;  // of a variable that says more than the layer
+  };
+  using ParameterNames = std::function<absl::StatusOr<ParameterName>(const std::string& own_name)>;
+
   LayerContext(Graph* graph, Mode mode, std::string name, const google::protobuf::Message* config,
-               std::vector<Value> inputs, Value target, SourceLocation where, FieldPlace place);
+               std::vector<Value> inputs, Value target, SourceLocation where, FieldPlace place,
+               ParameterNames parameter_names = nullptr);
+
+  // For a part of this layer that is a layer itself, with a message of its own: named `<layer>/<suffix>`, its fields
+  // those of `field`. Borrows the message.
+  LayerContext Part(absl::string_view suffix, const google::protobuf::Message* config, std::vector<Value> inputs,
+                    absl::string_view field) const;
 
   template <typename T>
   const T& config() const {
@@ -64,8 +78,9 @@ class LayerContext {
   absl::StatusOr<Value> Call(absl::string_view op, std::vector<Value> inputs, Attrs attrs = {},
                              absl::string_view suffix = "");
 
-  // Declares `<layer>/<suffix>`, a trained variable. `initializer`: what the text says, or null; `fallback` then decides:
-  // a text-format gradus.Initializer such as "xavier {}". Fans are inputs feeding one output and outputs fed by one input.
+  // Declares `<layer>/<suffix>`, a trained variable, or what the layer shares instead. `initializer`: what the text
+  // says, or null; `fallback` then decides: a text-format gradus.Initializer such as "xavier {}". Fans are inputs
+  // feeding one output and outputs fed by one input.
   absl::StatusOr<Value> Parameter(absl::string_view suffix, const Shape& shape, const Initializer* initializer,
                                   absl::string_view fallback, double fan_in = 0, double fan_out = 0);
 
@@ -92,6 +107,7 @@ class LayerContext {
   Value target_;
   SourceLocation where_;
   FieldPlace place_;
+  ParameterNames parameter_names_;
   std::vector<std::pair<std::string, Value>> outputs_;
 };
 
@@ -132,14 +148,14 @@ struct MetricEntry {
 
 }  // namespace gradus
 
-#define REGISTER_LAYER(name, message, function)                   \
-  [[maybe_unused]] static const bool gradus_layer_##name =        \
+#define REGISTER_LAYER(name, message, function)            \
+  [[maybe_unused]] static const bool gradus_layer_##name = \
       ::gradus::Registry<::gradus::LayerEntry>::Get().Add(message, ::gradus::LayerEntry{function})
-#define REGISTER_LOSS(name, message, function)                    \
-  [[maybe_unused]] static const bool gradus_loss_##name =         \
+#define REGISTER_LOSS(name, message, function)            \
+  [[maybe_unused]] static const bool gradus_loss_##name = \
       ::gradus::Registry<::gradus::LossEntry>::Get().Add(message, ::gradus::LossEntry{function})
-#define REGISTER_METRIC(name, message, ...)                       \
-  [[maybe_unused]] static const bool gradus_metric_##name =       \
+#define REGISTER_METRIC(name, message, ...)                 \
+  [[maybe_unused]] static const bool gradus_metric_##name = \
       ::gradus::Registry<::gradus::MetricEntry>::Get().Add(message, ::gradus::MetricEntry{__VA_ARGS__})
 
 #endif  // GRADUS_GRAPH_LAYER_H_

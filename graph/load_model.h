@@ -3,6 +3,7 @@
 #define GRADUS_GRAPH_LOAD_MODEL_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -11,21 +12,30 @@
 
 namespace gradus {
 
+struct SourceText {
+  std::string path;
+  std::string text;  // as read, byte for byte
+};
+
 struct LoadedModel {
   ExpandedModel model;
   SourceMap source;  // of the text as written; param_groups cite it
   Model written;
   std::string path;
-  std::string text;  // as read, byte for byte
+  std::string text;                 // as read, byte for byte
+  std::vector<SourceText> imports;  // the files that it imports, and those that they do, each once
 };
 
 absl::StatusOr<LoadedModel> LoadModel(const std::string& path);
 
-// The same for text in memory; `name` is what places show.
+// The same for text in memory; `name` is what places show, and where paths of imports start.
 absl::StatusOr<LoadedModel> LoadModelText(absl::string_view text, const std::string& name);
 
-// The same for a model that was built in code.
+// The same for a model that was built in code, which imports nothing.
 absl::StatusOr<LoadedModel> ModelFromProto(const Model& model);
+
+// The expanded model as a file: a comment, then a line for each layer. Read again, it gives the same graph.
+std::string PrintExpanded(const ExpandedModel& model);
 
 }  // namespace gradus
 

@@ -12,6 +12,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "graph/builtin_ops.h"
+#include "graph/parameter_names.h"
 #include "proto/model.pb.h"
 
 namespace gradus {
@@ -51,7 +52,8 @@ bool Runs(Phase only, Mode mode) {
 
 class Lowering {
  public:
-  Lowering(const ExpandedModel& model, const LowerOptions& options) : model_(model), options_(options) {
+  Lowering(const ExpandedModel& model, const LowerOptions& options)
+      : model_(model), options_(options), names_(model.model()) {
     network_.mode = options.mode;
     network_.batch = options.batch;
   }
@@ -65,6 +67,7 @@ class Lowering {
     for (int i = 0; i < proto().layer_size(); ++i) {
       if (Runs(proto().layer(i).only(), options_.mode)) Keep(AddLayer(i));
     }
+    for (const ParameterNames::Shared& shared : names_.shared()) Keep(CheckShared(shared));
     if (options_.mode != Mode::kInfer) {
       for (int i = 0; i < proto().loss_size(); ++i) {
         if (Runs(proto().loss(i).only(), options_.mode)) Keep(AddLoss(i));
@@ -190,13 +193,27 @@ class Lowering {
     return absl::Status(status.code(), message);
   }
 
+  // A shared parameter has to be its owner's, if that runs in this mode.
+  absl::Status CheckShared(const ParameterNames::Shared& shared) const {
+    if (names_.IsOwn(shared.name)) return absl::OkStatus();
+    if (shared.owner >= 0) {
+      const auto value = values_.find(proto().layer(shared.owner).name());
+      if (value == values_.end() || !value->second.valid()) return absl::OkStatus();
+    }
+    return ErrorAt(model_.Where(absl::StrCat("layer[", shared.sharer, "].share[0]")),
+                   absl::StrCat("'", shared.own_name, "' is to be '", shared.name, "', which is no layer's parameter",
+                                Suggestion(shared.name, names_.OwnNames())));
+  }
+
   LayerContext Context(const std::string& name, const Kind& kind, std::vector<Value> inputs, Value target,
-                       const std::string& path) {
+                       const std::string& path, int layer = -1) {
     std::string config = absl::StrCat(path, ".", kind.path);
-    return LayerContext(&network_.graph, options_.mode, name, kind.config, std::move(inputs), target,
-                        model_.Where(path), [this, config = std::move(config)](absl::string_view field) {
-                          return model_.Where(field.empty() ? config : absl::StrCat(config, ".", field));
-                        });
+    return LayerContext(
+        &network_.graph, options_.mode, name, kind.config, std::move(inputs), target, model_.Where(path),
+        [this, config = std::move(config)](absl::string_view field) {
+          return model_.Where(field.empty() ? config : absl::StrCat(config, ".", field));
+        },
+        [this, layer](const std::string& own_name) { return names_.Name(layer, own_name); });
   }
 
   template <typename Entry>
@@ -220,7 +237,7 @@ class Lowering {
     const Kind kind = KindOf(layer);
     GRADUS_ASSIGN_OR_RETURN(const LayerEntry* entry, FindEntry<LayerEntry>(kind, "layer", path));
     LoweredLayer lowered{layer.name(), kind.path, Value{}, network_.graph.size(), 0, model_.WhereLayer(i)};
-    LayerContext context = Context(layer.name(), kind, inputs, Value{}, path);
+    LayerContext context = Context(layer.name(), kind, inputs, Value{}, path, i);
     absl::StatusOr<Value> output = entry->lower(context);
     if (!output.ok()) return WithInputs(output.status(), inputs);
     values_[layer.name()] = *output;
@@ -283,6 +300,7 @@ class Lowering {
   const LowerOptions& options_;
   Network network_;
   absl::flat_hash_map<std::string, Value> values_;  // by name; invalid: failed, reported
+  ParameterNames names_;
   std::vector<std::string> errors_;
 };
 

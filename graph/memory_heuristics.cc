@@ -106,18 +106,18 @@ class FreeList {
 
 // The blocks' indices, by rising key; equal keys by index.
 template <typename Key>
-std::vector<int> Order(absl::Span<const Block> blocks, const Key& key) {
+std::vector<int> Order(absl::Span<const MemoryBlock> blocks, const Key& key) {
   std::vector<int> order(blocks.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return key(blocks[a]) < key(blocks[b]); });
   return order;
 }
 
-std::vector<int> OrderByTime(absl::Span<const Block> blocks) {
-  return Order(blocks, [](const Block& b) { return std::make_pair(b.first, -b.size); });
+std::vector<int> OrderByTime(absl::Span<const MemoryBlock> blocks) {
+  return Order(blocks, [](const MemoryBlock& b) { return std::make_pair(b.first, -b.size); });
 }
 
-void Place(absl::Span<const Block> blocks, int block, int64_t offset, Packing* packing) {
+void Place(absl::Span<const MemoryBlock> blocks, int block, int64_t offset, Packing* packing) {
   packing->offsets[block] = offset;
   packing->height = std::max(packing->height, offset + blocks[block].size);
 }
@@ -128,7 +128,7 @@ struct Placed {
   int first, last;
 };
 
-void InsertByBegin(const Block& block, int64_t offset, std::vector<Placed>* placed) {
+void InsertByBegin(const MemoryBlock& block, int64_t offset, std::vector<Placed>* placed) {
   const auto above = std::upper_bound(placed->begin(), placed->end(), offset,
                                       [](int64_t begin, const Placed& other) { return begin < other.begin; });
   placed->insert(above, {offset, offset + block.size, block.first, block.last});
@@ -142,13 +142,13 @@ int64_t FindGap(const std::vector<Placed>& live, int64_t size, int64_t low, int6
 
 }  // namespace
 
-Packing PackInOrder(absl::Span<const Block> blocks, absl::Span<const int> order) {
+Packing PackInOrder(absl::Span<const MemoryBlock> blocks, absl::Span<const int> order) {
   Packing packing;
   packing.offsets.resize(blocks.size());
   std::vector<Placed> placed;
   placed.reserve(blocks.size());
   for (int i : order) {
-    const Block& block = blocks[i];
+    const MemoryBlock& block = blocks[i];
     GapSearch gap(block.size, 0, kInfinity);
     for (const Placed& other : placed) {
       if (other.first <= block.last && block.first <= other.last) gap.Pass(other.begin, other.end);
@@ -159,7 +159,7 @@ Packing PackInOrder(absl::Span<const Block> blocks, absl::Span<const int> order)
   return packing;
 }
 
-Packing PackBySearch(absl::Span<const Block> blocks, int64_t enough, int64_t effort) {
+Packing PackBySearch(absl::Span<const MemoryBlock> blocks, int64_t enough, int64_t effort) {
   const int64_t cost = static_cast<int64_t>(blocks.size()) * static_cast<int64_t>(blocks.size());
   std::vector<int> order;
   Packing best;
@@ -172,9 +172,9 @@ Packing PackBySearch(absl::Span<const Block> blocks, int64_t enough, int64_t eff
     best = packing;
     return packing;
   };
-  attempt(Order(blocks, [](const Block& b) { return -b.size; }));
-  attempt(Order(blocks, [](const Block& b) { return -static_cast<double>(b.size) * b.length(); }));
-  attempt(Order(blocks, [](const Block& b) { return -b.length(); }));
+  attempt(Order(blocks, [](const MemoryBlock& b) { return -b.size; }));
+  attempt(Order(blocks, [](const MemoryBlock& b) { return -static_cast<double>(b.size) * b.length(); }));
+  attempt(Order(blocks, [](const MemoryBlock& b) { return -b.length(); }));
 
   std::vector<int> next = order;
   Packing packing = best;
@@ -188,7 +188,7 @@ Packing PackBySearch(absl::Span<const Block> blocks, int64_t enough, int64_t eff
   return best;
 }
 
-Packing PackThroughTime(absl::Span<const Block> blocks) {
+Packing PackThroughTime(absl::Span<const MemoryBlock> blocks) {
   Packing packing;
   packing.offsets.resize(blocks.size());
   FreeList free;
@@ -205,7 +205,8 @@ Packing PackThroughTime(absl::Span<const Block> blocks) {
   return packing;
 }
 
-std::optional<Packing> PackOnStacks(absl::Span<const Block> blocks, int steps, int longest_short, int64_t ceiling) {
+std::optional<Packing> PackOnStacks(absl::Span<const MemoryBlock> blocks, int steps, int longest_short,
+                                    int64_t ceiling) {
   Packing packing;
   packing.offsets.resize(blocks.size());
   std::vector<int> order = OrderByTime(blocks);
@@ -217,7 +218,7 @@ std::optional<Packing> PackOnStacks(absl::Span<const Block> blocks, int steps, i
   Skyline standing(steps), hanging(steps);
   std::vector<bool> hangs(blocks.size());
   for (auto it = order.begin(); it != shorts; ++it) {
-    const Block& block = blocks[*it];
+    const MemoryBlock& block = blocks[*it];
     hangs[*it] = hanging.Waste(block.first, block.last) < standing.Waste(block.first, block.last);
     Skyline& skyline = hangs[*it] ? hanging : standing;
     packing.offsets[*it] = skyline.Drop(block.first, block.last, block.size);
@@ -233,7 +234,7 @@ std::optional<Packing> PackOnStacks(absl::Span<const Block> blocks, int steps, i
   std::vector<Placed> live;
   int64_t effort = 64 * static_cast<int64_t>(blocks.size());
   for (auto it = shorts; it != order.end(); ++it) {
-    const Block& block = blocks[*it];
+    const MemoryBlock& block = blocks[*it];
     const auto gone = [&](const Placed& other) { return other.last < block.first; };
     live.erase(std::remove_if(live.begin(), live.end(), gone), live.end());
     effort -= static_cast<int64_t>(live.size());

@@ -23,7 +23,7 @@ constexpr int64_t kSearchEffort = int64_t{1} << 23;
 
 // What the heuristics work on, and the way back from it.
 struct Puzzle {
-  std::vector<Block> blocks;
+  std::vector<MemoryBlock> blocks;
   std::vector<int> buffers;  // by block: the buffer it stands for
   int steps = 0;
 };
@@ -60,7 +60,7 @@ std::optional<Puzzle> MakePuzzle(absl::Span<const BufferUse> uses, int64_t align
 // The most units that are live in one step.
 int64_t LowerBound(const Puzzle& puzzle) {
   std::vector<int64_t> change(puzzle.steps + 1);
-  for (const Block& block : puzzle.blocks) {
+  for (const MemoryBlock& block : puzzle.blocks) {
     change[block.first] += block.size;
     change[block.last + 1] -= block.size;
   }
@@ -71,8 +71,8 @@ int64_t LowerBound(const Puzzle& puzzle) {
 
 // Packs with time running backwards, which suits programs whose last buffers are the largest.
 Packing PackBackThroughTime(const Puzzle& puzzle) {
-  std::vector<Block> mirrored = puzzle.blocks;
-  for (Block& block : mirrored) {
+  std::vector<MemoryBlock> mirrored = puzzle.blocks;
+  for (MemoryBlock& block : mirrored) {
     const int first = block.first;
     block.first = puzzle.steps - 1 - block.last;
     block.last = puzzle.steps - 1 - first;

@@ -11,7 +11,7 @@
 #include "ops/axis.h"
 #include "ops/slice.h"
 #include "ops/type_checks.h"
-#include "proto/layers.pb.h"
+#include "proto/model.pb.h"
 
 namespace gradus {
 namespace {

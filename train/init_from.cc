@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "core/file.h"
 #include "core/glob.h"
+#include "core/named_file.h"
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "train/checkpoint.h"
@@ -179,7 +180,7 @@ absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables, 
   for (int i = 0; i < file.training.init_from_size(); ++i) {
     const InitFrom& init = file.training.init_from(i);
     Initializing initializing(init, absl::StrCat("init_from[", i, "]"), file.source, variables, print);
-    GRADUS_RETURN_IF_ERROR(initializing.Run(PathBesides(file, init.checkpoint())));
+    GRADUS_RETURN_IF_ERROR(initializing.Run(PathBeside(file.path, init.checkpoint())));
   }
   return absl::OkStatus();
 }

@@ -208,13 +208,14 @@ CheckpointState Trainer::State() const {
     choice->set_node(node);
     choice->set_implementation(implementation);
   }
-  const std::pair<const std::string&, const std::string&> sources[] = {{file_.path, file_.text},
-                                                                       {file_.model.path, file_.model.text}};
-  for (const auto& [name, text] : sources) {
+  const auto keep = [&state](const std::string& name, const std::string& text) {
     SourceFile* source = state.add_source_file();
     source->set_name(name);
     source->set_text(text);
-  }
+  };
+  keep(file_.path, file_.text);
+  keep(file_.model.path, file_.model.text);
+  for (const SourceText& import : file_.model.imports) keep(import.path, import.text);
   state.set_expanded_model(PrintText(file_.model.model.model()));
   state.set_training(PrintText(config()));
   state.set_evaluation_preprocessing(

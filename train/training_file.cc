@@ -8,10 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "core/error_list.h"
-#include "core/file.h"
-#include "core/nearest_name.h"
+#include "core/named_file.h"
 #include "core/status_macros.h"
 #include "core/text_proto.h"
 #include "graph/session.h"
@@ -22,7 +20,6 @@ namespace {
 constexpr int64_t kMostEpochs = 1'000'000'000;
 constexpr int64_t kMostSteps = 1'000'000'000'000;
 constexpr int64_t kMostAccumulated = 1'000'000;
-constexpr size_t kLongestPath = 4096;  // of Linux
 
 // All mistakes of the training file that show without data and model.
 class Checker {
@@ -170,30 +167,6 @@ absl::Status Join(const absl::Status& a, const absl::Status& b) {
   return absl::InvalidArgumentError(absl::StrCat(a.message(), "\n", b.message()));
 }
 
-// What is said after "No such file": the nearest name of the folder, or those that there are.
-std::string NearestFile(const std::string& path) {
-  constexpr absl::string_view kEnding = ".textproto";
-  const absl::StatusOr<std::vector<std::string>> names = ListFolder(ParentFolder(path));
-  if (!names.ok()) return "";
-  std::vector<std::string> stems;
-  for (absl::string_view name : *names) {
-    if (absl::ConsumeSuffix(&name, kEnding)) stems.emplace_back(name);
-  }
-  const std::string name = path.substr(path.rfind('/') + 1);  // all of it without a '/'
-  const std::string nearest = NearestName(absl::StripSuffix(name, kEnding), stems);
-  if (!nearest.empty()) return absl::StrCat("; did you mean '", nearest, kEnding, "'?");
-  constexpr size_t kMost = 8;
-  if (stems.empty() || stems.size() > kMost) return "";
-  return absl::StrCat("; there is: ", absl::StrJoin(stems, absl::StrCat(kEnding, ", ")), kEnding);
-}
-
-// Reads a file that a user has named.
-absl::StatusOr<std::string> ReadNamedFile(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadFile(path, kMaxTextBytes);
-  if (!absl::IsNotFound(text.status())) return text;
-  return absl::NotFoundError(absl::StrCat(text.status().message(), NearestFile(path)));
-}
-
 absl::Status ParseTraining(absl::string_view text, const std::string& path, absl::Span<const std::string> overrides,
                            TrainingFile* file) {
   file->path = path;
@@ -231,10 +204,8 @@ absl::StatusOr<LoadedModel> ReadModel(const TrainingFile& file) {
   if (!file.training.has_model()) {
     return ErrorAt(where, "model is missing: name the model file, relative to this one, like `model: \"m.textproto\"`");
   }
-  if (name.size() > kLongestPath) {
-    return ErrorAt(where, absl::StrCat("model is a name of ", name.size(), " bytes; no path is that long"));
-  }
-  const std::string path = PathBesides(file, name);
+  GRADUS_RETURN_IF_ERROR(CheckPathLength(name, where, "model"));
+  const std::string path = PathBeside(file.path, name);
   absl::StatusOr<std::string> text = ReadNamedFile(path);
   if (!text.ok()) return ErrorAt(where, absl::StrCat("model: ", text.status().message()));
   return ParseModel(*text, path);
@@ -244,10 +215,6 @@ absl::StatusOr<LoadedModel> ReadModel(const TrainingFile& file) {
 
 int LoaderThreads(const Training& training) {
   return training.has_loader_threads() ? training.loader_threads() : std::clamp(AvailableCores() / 2, 1, 8);
-}
-
-std::string PathBesides(const TrainingFile& file, const std::string& path) {
-  return absl::StrContains(file.path, '/') ? JoinPath(ParentFolder(file.path), path) : path;
 }
 
 absl::StatusOr<TrainingFile> LoadTrainingFile(const std::string& path, absl::Span<const std::string> overrides) {

@@ -34,9 +34,6 @@ absl::StatusOr<TrainingFile> LoadTrainingText(absl::string_view text, const std:
 // Threads that load data: what the training says, or else half of the cores that this process may use, between 1 and 8.
 int LoaderThreads(const Training& training);
 
-// Where a path that the training file mentions leads: it starts from the file's folder.
-std::string PathBesides(const TrainingFile& file, const std::string& path);
-
 }  // namespace gradus
 
 #endif  // GRADUS_TRAIN_TRAINING_FILE_H_

@@ -98,12 +98,12 @@ TEST(TrainingFile, ReadsTheModelBesidesIt) {
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_EQ(file->model.written.name(), "line");
   EXPECT_EQ(file->model.path, folder + "/line.textproto");
-  EXPECT_EQ(PathBesides(*file, "x"), folder + "/x");
-  EXPECT_EQ(PathBesides(*file, "/x"), "/x");
-  EXPECT_EQ(PathBesides(*Load(kStart), "x"), "x");
+  EXPECT_EQ(PathBeside(file->path, "x"), folder + "/x");
+  EXPECT_EQ(PathBeside(file->path, "/x"), "/x");
+  EXPECT_EQ(PathBeside(Load(kStart)->path, "x"), "x");
   TrainingFile at_root;
   at_root.path = "/train.textproto";
-  EXPECT_EQ(PathBesides(at_root, "x"), "/x");
+  EXPECT_EQ(PathBeside(at_root.path, "x"), "/x");
 }
 
 }  // namespace
