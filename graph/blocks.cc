@@ -55,7 +55,7 @@ void BlockTable::Add(const Block& block, Origin origin) {
   if (block.layer().empty()) mistakes_->Add(origin, "", absl::StrCat("block '", block.name(), "' has no layer"));
   CheckInputs(block, origin);
   BlockEntry entry{&block, origin, {}, 0};
-  for (const Layer& layer : block.layer()) entry.bytes += static_cast<int64_t>(layer.ByteSizeLong());
+  for (const Layer& layer : block.layer()) entry.bytes += static_cast<int64_t>(layer.SpaceUsedLong());
   LayerList layers = block.layer();  // mutable: reflection reaches into messages no other way
   for (int i = 0; i < block.param_size(); ++i) AddParam(block.param(i), ElementPath("param", i), &layers, &entry);
   const auto [known, added] = by_name_.try_emplace(block.name(), static_cast<int>(entries_.size()));

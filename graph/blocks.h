@@ -29,7 +29,7 @@ struct BlockEntry {
   const Block* block = nullptr;
   Origin origin;
   std::vector<BlockParam> params;
-  int64_t bytes = 0;  // of the layers
+  int64_t bytes = 0;  // of memory for a copy of the layers
 };
 
 // Borrows the models. Not thread-safe.

@@ -97,6 +97,7 @@ absl::Status Expander::Run() {
   CheckDefaults();
   const BlockTable blocks(models_, &mistakes_);
   stamped_ = StampLayers(models_, blocks, &mistakes_);
+  if (stamped_.too_large) return mistakes_.ToStatus();
   const int layers = static_cast<int>(stamped_.layers.size());
   takes_.resize(layers);
   for (int i = 0; i < layers; ++i) {
@@ -312,10 +313,12 @@ void Expander::ExpandOutputs() {
 void Expander::CheckBlockOutputs() {
   for (int output : stamped_.block_outputs) {
     const std::optional<Names::Found> found = stamped_.names.Resolve(output);
-    if (found.has_value() && found->producer.kind != Producer::kVariable) continue;
+    if (found.has_value() && found->producer.kind != Producer::kCircle) continue;
     const Reference& reference = stamped_.names.reference(output);
     mistakes_.Add(reference.where, "",
-                  absl::StrCat("output '", reference.name, "' is no layer of the block", Suggest(reference)));
+                  found.has_value()
+                      ? absl::StrCat("output '", reference.name, "' leads back to itself")
+                      : absl::StrCat("output '", reference.name, "' is no layer of the block", Suggest(reference)));
   }
 }
 

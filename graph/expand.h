@@ -14,7 +14,6 @@
 #include "absl/types/span.h"
 #include "core/source_location.h"
 #include "core/source_map.h"
-#include "graph/names.h"
 #include "graph/origin.h"
 #include "proto/model.pb.h"
 

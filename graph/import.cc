@@ -31,7 +31,7 @@ class Importer {
  private:
   // Depth first; never deeper than there may be files.
   void ImportAll(const Model& model, const SourceMap& source, const std::string& path) {
-    open_.push_back(Normal(path));
+    open_.push_back(path);
     for (int i = 0; i < model.import_size(); ++i) {
       ImportOne(model.import(i), source.Lookup(ElementPath("import", i)), path);
     }
@@ -43,10 +43,11 @@ class Importer {
     if (!length.ok()) return Keep(length);
     if (name.empty()) return Keep(ErrorAt(where, "import names no file"));
     const std::string path = PathBeside(importer, name), normal = Normal(path);
-    const auto open = std::find(open_.begin(), open_.end(), normal);
+    const auto open =
+        std::find_if(open_.begin(), open_.end(), [&](const std::string& p) { return Normal(p) == normal; });
     if (open != open_.end()) {
       std::vector<std::string> cycle(open, open_.end());
-      cycle.push_back(normal);
+      cycle.push_back(path);
       return Keep(ErrorAt(where, absl::StrCat("imports form a cycle: ", absl::StrJoin(cycle, " -> "))));
     }
     if (!seen_.insert(normal).second) return;

@@ -81,7 +81,7 @@ std::optional<Names::Found> Names::Find(absl::string_view name, int scope, int d
 
 std::optional<Names::Found> Names::Resolve(int reference, int depth) const {
   constexpr int kDeepest = 500;
-  if (depth > kDeepest) return std::nullopt;
+  if (depth > kDeepest) return Found{{Producer::kCircle, -1}, ""};
   const Pending& pending = references_[reference];
   if (pending.known.kind == Producer::kAlias) return Resolve(pending.known.index, depth + 1);
   if (pending.known.kind != Producer::kBroken) return Found{pending.known, ""};

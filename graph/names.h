@@ -37,6 +37,7 @@ struct Producer {
     kLayer,     // of the expanded model
     kAlias,     // another name of what a reference leads to: a use, an input of a block
     kVariable,  // no value, but a name
+    kCircle,    // no value: aliases that lead to each other
     kBroken,    // a mistake that has been told
   };
   Kind kind = kBroken;

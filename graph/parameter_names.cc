@@ -48,7 +48,7 @@ absl::StatusOr<LayerContext::ParameterName> ParameterNames::Name(int layer, cons
     std::string shared = SharedAs(model_.layer(owner), name);
     if (shared.empty()) break;
     if (steps > layers_.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("'", own_name, "' is shared in a circle, by way of '", name, "'"));
+      return absl::InvalidArgumentError(absl::StrCat("'", own_name, "' is shared in a circle"));
     }
     name = std::move(shared);
     owner = OwnerOf(name);

@@ -80,7 +80,6 @@ class Stamper {
   std::vector<SharedUse> shared_uses_;
   absl::flat_hash_map<int, UseInfo> uses_;  // by entry of the name
   int64_t bytes_ = 0;
-  bool too_large_ = false;  // and told
 };
 
 StampedModel Stamper::Run() {
@@ -126,7 +125,7 @@ int Stamper::AddName(absl::string_view what, const std::string& name, const Orig
 
 int Stamper::StampList(LayerList* layers, const Frame& frame) {
   int previous = frame.input;
-  for (int i = 0; i < layers->size() && !too_large_; ++i) {
+  for (int i = 0; i < layers->size() && !stamped_.too_large; ++i) {
     const Origin where{frame.origin.file, frame.origin.Path(ElementPath("layer", i)), frame.origin.stamp};
     const Phase only = layers->Get(i).only();
     previous = StampLayer(layers->Mutable(i), where, frame, previous);
@@ -179,7 +178,7 @@ int Stamper::Emit(Layer* layer, const Origin& where, const Frame& frame, std::ve
   const int index = static_cast<int>(stamped_.layers.size());
   if (index >= kMostLayers) {
     mistakes_->Add(where, "", absl::StrCat("the model has more than ", kMostLayers, " layers"));
-    too_large_ = true;
+    stamped_.too_large = true;
     return Broken();
   }
   FlatLayer& flat = stamped_.layers.emplace_back();
@@ -278,7 +277,7 @@ int Stamper::StampUse(const Layer& layer, const Origin& where, const Frame& fram
   if (entry >= 0) uses_.emplace(entry, UseInfo{block, name, use.has_repeat() ? use.repeat() : 0});
   open_.push_back(block);
   std::vector<int> taken = inputs;
-  for (int copy = 1; copy <= use.repeat() && !too_large_; ++copy) {
+  for (int copy = 1; copy <= use.repeat() && !stamped_.too_large; ++copy) {
     const int first_layer = static_cast<int>(stamped_.layers.size());
     const std::string copy_name = use.has_repeat() ? absl::StrCat(name, "/", copy) : name;
     taken[0] = StampCopy(layer, copy_name, copy, where, frame, taken, arguments);
@@ -305,7 +304,7 @@ int Stamper::StampCopy(const Layer& layer, const std::string& name, int copy, co
   bytes_ += entry.bytes;
   if (bytes_ > kMostLayerBytes) {
     mistakes_->Add(where, "", absl::StrCat("the model's layers have more than ", kMostLayerBytes, " bytes"));
-    too_large_ = true;
+    stamped_.too_large = true;
     return Broken();
   }
   LayerList layers = block.layer();
@@ -337,10 +336,11 @@ void Stamper::ShareUses() {
       mistakes_->Add(shared.where, "",
                      absl::StrCat(LayerLabel(shared.user), " shares with '", shared.with, "', ", message));
     };
-    const auto other = uses_.find(stamped_.names.FindEntry(shared.with, shared.scope));
+    const int entry = stamped_.names.FindEntry(shared.with, shared.scope);
+    const auto other = uses_.find(entry);
     if (other == uses_.end() || other->second.block != shared.block) {
       mistake(absl::StrCat("which is no use of block '", blocks_.entry(shared.block).block->name(), "'",
-                           other == uses_.end() ? stamped_.names.Suggest(shared.with, shared.scope) : ""));
+                           entry == Names::kNone ? stamped_.names.Suggest(shared.with, shared.scope) : ""));
       continue;
     }
     const UseInfo& use = other->second;

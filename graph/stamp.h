@@ -48,6 +48,7 @@ struct StampedModel {
   // References to the last layer of the text, and to the last one that always runs; -1: there is none.
   int last = -1;
   int last_always = -1;
+  bool too_large = false;  // a mistake: layers are missing
 };
 
 // `models[0]` is the model; its inputs and variables are named as well.

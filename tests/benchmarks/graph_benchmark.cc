@@ -19,12 +19,24 @@
 namespace gradus {
 namespace {
 
-// A chain of dense layers with ReLU, or of 3 x 3 convolutions with batch norm and ReLU.
+// Residuals of two convolutions each, stamped out by one use: three layers a copy.
+std::string BlockText(int64_t layers) {
+  return absl::StrCat(
+      "block { name: \"b\" param { name: \"width\" target { path: \"res.a.conv.filters\" } }\n"
+      "layer { name: \"res\" residual { layer { name: \"a\" conv { filters: 8 kernel: 3 } }\n"
+      "layer { name: \"b\" conv { filters: 8 kernel: 3 } } } } }\n"
+      "defaults { conv { padding: SAME norm { batch {} } activation: RELU } }\n"
+      "layer { name: \"l\" use { block: \"b\" args: [8] repeat: ",
+      layers / 3, " } }\n");
+}
+
+// A chain of dense layers with ReLU, of 3 x 3 convolutions with batch norm and ReLU, or of blocks.
 std::string ChainText(const std::string& kind, int64_t layers) {
-  const bool conv = kind == "conv";
+  const bool conv = kind != "dense";
   std::string text = absl::StrCat("input { name: \"x\" dims: ", conv ? "[8, 8, 8]" : "[16]",
                                   " } input { name: \"label\" dtype: INT32 }\n");
-  for (int64_t i = 0; i < layers; ++i) {
+  if (kind == "blocks") absl::StrAppend(&text, BlockText(layers));
+  for (int64_t i = 0; i < layers && kind != "blocks"; ++i) {
     absl::StrAppend(&text, "layer { name: \"l", i, "\" ",
                     conv ? "conv { filters: 8 kernel: 3 padding: SAME norm { batch {} } activation: RELU }"
                          : "dense { units: 16 activation: RELU }",
@@ -86,7 +98,8 @@ void BM_Plan(benchmark::State& state, const std::string& kind) {
 
 #define CHAINS(function)                                                                                       \
   BENCHMARK_CAPTURE(function, dense, "dense")->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond); \
-  BENCHMARK_CAPTURE(function, conv, "conv")->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond)
+  BENCHMARK_CAPTURE(function, conv, "conv")->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);   \
+  BENCHMARK_CAPTURE(function, blocks, "blocks")->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond)
 
 CHAINS(BM_Parse);
 CHAINS(BM_Build);

@@ -98,6 +98,32 @@ TEST(SummarizeTest, TellsWhatOnlyTrainingNeeds) {
   EXPECT_THAT(end.out, HasSubstr("in inference      15 parameters, 12 MACs\n"));
 }
 
+TEST(SummarizeTest, PrintsTheExpandedModel) {
+  const std::string folder = ScratchFolder(), model = folder + "/model.textproto",
+                    expanded = folder + "/expanded.textproto";
+  PutFile(model, R"(
+      name: "net"
+      input { name: "x" dims: 4 }
+      defaults { dense { activation: RELU } }
+      block { name: "pair" param { name: "units" target { path: "a.dense.units" } target { path: "b.dense.units" times: 2 } }
+        layer { name: "a" dense { units: 1 } } layer { name: "b" dense { units: 2 activation: NONE } } }
+      layer { name: "p" use { block: "pair" repeat: 2 args: 3 } })");
+  ProgramEnd end = RunExample("summarize", {"--model=" + model, "--expand"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_EQ(end.out, R"(# proto-file: proto/model.proto
+# proto-message: gradus.Model
+name: "net"
+input { name: "x" dims: [4] }
+layer { name: "p/1/a" input: "x" dense { units: 3 activation: RELU } }
+layer { name: "p/1/b" input: "p/1/a" dense { units: 6 activation: NONE } }
+layer { name: "p/2/a" input: "p/1/b" dense { units: 3 activation: RELU } }
+layer { name: "p/2/b" input: "p/2/a" dense { units: 6 activation: NONE } }
+output: "p/2/b"
+)");
+  PutFile(expanded, end.out);
+  EXPECT_EQ(RunExample("summarize", {"--model=" + expanded, "--expand"}).out, end.out);
+}
+
 TEST(SummarizeTest, MistakesInTheModelAreListed) {
   const std::string model = ScratchFolder() + "/model.textproto";
   PutFile(model, "input { name: 'x' dims: 4 }\nlayer { name: 'a' dense { unit: 3 } }\nlayr {}\n");

@@ -87,7 +87,7 @@ TEST(Residual, Mistakes) {
   EXPECT_EQ(Shortcut(ModelText("shortcut: IDENTITY", "filters: 5 padding: SAME")),
             "m:2:30: 'r': the shortcut starts as f32[2, 4, 9, 7] and its layers give f32[2, 5, 9, 7]; IDENTITY needs "
             "equal shapes" +
-                inputs + "f32[2, 5, 9, 7], from m:2:50");
+                inputs + "f32[2, 5, 9, 7], from m:2:49");
   EXPECT_EQ(Shortcut(ModelText("", "filters: 5")),
             "m:2:19: 'r': the shortcut starts as f32[2, 4, 9, 7] and its layers give f32[2, 5, 7, 5]; no 1 x 1 "
             "convolution makes them agree" +
@@ -95,7 +95,7 @@ TEST(Residual, Mistakes) {
   EXPECT_EQ(Shortcut(ModelText("shortcut: PAD", "filters: 3 padding: SAME")),
             "m:2:30: 'r': the shortcut starts as f32[2, 4, 9, 7] and its layers give f32[2, 3, 9, 7]; no stride and no "
             "channels of zeros make them agree" +
-                inputs + "f32[2, 3, 9, 7], from m:2:45");
+                inputs + "f32[2, 3, 9, 7], from m:2:44");
   EXPECT_EQ(Shortcut(ModelText("projection { kernel: 3 }", "filters: 5 padding: SAME")),
             "m:2:30: 'r': the shapes decide filters, kernel, stride and padding of the projection" + inputs +
                 "f32[2, 5, 9, 7], from m:2:55");
@@ -166,9 +166,9 @@ TEST(Shares, Mistakes) {
             "m:2:38: 'b/weights' is to be 'a/wieghts', which is no layer's parameter; did you mean 'a/weights'?");
   EXPECT_EQ(error("layer { name: 'b' input: 'x' dense { units: 4 } share { with: 'c' } }\n"
                   "layer { name: 'c' input: 'x' dense { units: 4 } share { with: 'b' } }"),
-            "m:2:30: 'b': 'b/weights' is shared in a circle, by way of 'c/weights'\n"
+            "m:2:30: 'b': 'b/weights' is shared in a circle\n"
             "  its input 'x' is f32[2, 4], from m:1:1\n"
-            "m:3:30: 'c': 'c/weights' is shared in a circle, by way of 'b/weights'\n"
+            "m:3:30: 'c': 'c/weights' is shared in a circle\n"
             "  its input 'x' is f32[2, 4], from m:1:1");
 }
 
