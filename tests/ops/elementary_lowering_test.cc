@@ -12,7 +12,7 @@
 #include "graph/layer.h"
 #include "gtest/gtest.h"
 #include "ops/unary.h"
-#include "proto/layers.pb.h"
+#include "proto/model.pb.h"
 #include "tests/ops/op_cases.h"
 
 namespace gradus {
