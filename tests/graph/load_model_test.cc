@@ -58,7 +58,7 @@ TEST_F(ImportTest, Mistakes) {
   Put("m.textproto", absl::StrCat("import: '", std::string(5000, 'x'), "'"));
   EXPECT_EQ(Error("m.textproto"), "m.textproto:1:1: import is a name of 5000 bytes; no path is that long");
   Put("m.textproto", "import: '.'");
-  EXPECT_EQ(Error("m.textproto"), "");
+  EXPECT_EQ(Error("m.textproto"), "m.textproto:1:1: import: cannot read '.': it is a folder");
   Put("bad.textproto", "blok {}\nblock { nam: 'b' }\n");
   Put("m.textproto", "import: 'bad.textproto'");
   EXPECT_EQ(Error("m.textproto"),
