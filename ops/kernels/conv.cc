@@ -20,6 +20,7 @@
 #include "graph/op.h"
 #include "ops/kernels/conv_runs.h"
 #include "ops/kernels/direct_conv.h"
+#include "ops/kernels/image_conv.h"
 #include "ops/kernels/tile_gemm.h"
 #include "ops/kernels/winograd_conv.h"
 
@@ -170,6 +171,7 @@ absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& conte
   if (runs.has_value()) {
     candidates.AddOwn(DirectConvPays(*runs, context.threads).forward,
                       DirectConvForward(*runs, x_shape, y_shape, has_bias, context.threads));
+    candidates.AddOwn(ImageConvPays(*runs), ImageConvForward(*runs, x_shape, y_shape, has_bias, context.threads));
   }
   const auto try_layouts = [&](const memory::desc& x, const memory::desc& y) {
     for (const memory::desc& w : Options(problem.weights, AtHand(context, 1))) {

@@ -20,6 +20,7 @@ using Vector = typename VectorOf<W>::Type;
 
 constexpr int64_t kOneBatch[] = {0};
 constexpr int kMostColumns = 4;  // vectors of C side by side
+constexpr int64_t kBlock = 8;    // columns of C in a block
 
 struct Operands {
   const float* a;
@@ -31,7 +32,8 @@ struct Operands {
 
 // One tile of C in Rows x Columns registers. `offset`: where its vectors begin along n.
 template <int W, int Rows, int Columns>
-GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const int64_t* offset) {
+GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const int64_t* offset,
+                        const int64_t* c_offset) {
   Vector<W> sum[Rows][Columns];
   for (int row = 0; row < Rows; ++row) {
     for (int column = 0; column < Columns; ++column) {
@@ -62,36 +64,38 @@ GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const in
 #pragma GCC unroll 4
       for (int column = 0; column < Columns; ++column) {
         Vector<W> old;
-        std::memcpy(&old, c + offset[column], sizeof(old));
+        std::memcpy(&old, c + c_offset[column], sizeof(old));
         sum[row][column] += old;
       }
     }
 #pragma GCC unroll 4
     for (int column = 0; column < Columns; ++column)
-      std::memcpy(c + offset[column], &sum[row][column], sizeof(sum[0][0]));
+      std::memcpy(c + c_offset[column], &sum[row][column], sizeof(sum[0][0]));
   }
 }
 
 // A tile with `rows` <= Most rows.
 template <int W, int Columns, int Most>
-GRADUS_INLINE void TileOfRows(int rows, const TileGemm& gemm, const Operands& operands, const int64_t* offset) {
+GRADUS_INLINE void TileOfRows(int rows, const TileGemm& gemm, const Operands& operands, const int64_t* offset,
+                              const int64_t* c_offset) {
   if (rows == Most) {
-    Tile<W, Most, Columns>(gemm, operands, offset);
+    Tile<W, Most, Columns>(gemm, operands, offset, c_offset);
   } else if constexpr (Most > 1) {
-    TileOfRows<W, Columns, Most - 1>(rows, gemm, operands, offset);
+    TileOfRows<W, Columns, Most - 1>(rows, gemm, operands, offset, c_offset);
   }
 }
 
 // All rows, in tiles of about equal size.
 template <int W, int Columns, int Most>
-GRADUS_INLINE void AllRows(const TileGemm& gemm, const Operands& operands, const int64_t* offset) {
+GRADUS_INLINE void AllRows(const TileGemm& gemm, const Operands& operands, const int64_t* offset,
+                           const int64_t* c_offset) {
   const int64_t tiles = (gemm.m + Most - 1) / Most;
   for (int64_t tile = 0; tile < tiles; ++tile) {
     const int64_t begin = gemm.m * tile / tiles, end = gemm.m * (tile + 1) / tiles;
     Operands part = operands;
     part.a += begin * gemm.a_m;
     part.c += begin * gemm.c_m;
-    TileOfRows<W, Columns, Most>(static_cast<int>(end - begin), gemm, part, offset);
+    TileOfRows<W, Columns, Most>(static_cast<int>(end - begin), gemm, part, offset, c_offset);
   }
 }
 
@@ -102,20 +106,24 @@ GRADUS_INLINE void AllColumns(const TileGemm& gemm, const Operands& operands) {
   const int64_t vectors = (gemm.n + W - 1) / W, panels = (vectors + kMostColumns - 1) / kMostColumns;
   for (int64_t panel = 0; panel < panels; ++panel) {
     const int64_t begin = vectors * panel / panels, end = vectors * (panel + 1) / panels;
-    int64_t offset[kMostColumns];
-    for (int64_t vector = begin; vector < end; ++vector) offset[vector - begin] = std::min(vector * W, gemm.n - W);
+    int64_t offset[kMostColumns], c_offset[kMostColumns];
+    for (int64_t vector = begin; vector < end; ++vector) {
+      const int64_t at = std::min(vector * W, gemm.n - W);
+      offset[vector - begin] = at;
+      c_offset[vector - begin] = gemm.c_block == 0 ? at : at / kBlock * gemm.c_block + at % kBlock;
+    }
     switch (end - begin) {
       case 1:
-        AllRows<W, 1, R1>(gemm, operands, offset);
+        AllRows<W, 1, R1>(gemm, operands, offset, c_offset);
         break;
       case 2:
-        AllRows<W, 2, R2>(gemm, operands, offset);
+        AllRows<W, 2, R2>(gemm, operands, offset, c_offset);
         break;
       case 3:
-        AllRows<W, 3, R3>(gemm, operands, offset);
+        AllRows<W, 3, R3>(gemm, operands, offset, c_offset);
         break;
       default:
-        AllRows<W, 4, R4>(gemm, operands, offset);
+        AllRows<W, 4, R4>(gemm, operands, offset, c_offset);
     }
   }
 }
@@ -138,7 +146,7 @@ void Multiply(TileGemm gemm, const Operands& operands) {
   if (gemm.b_batch == nullptr) gemm.b_batch = kOneBatch;
 #if defined(__x86_64__) && defined(__GNUC__)
   const int width = VectorWidth();
-  if (width >= 16 && gemm.n >= 16) return Multiply16(gemm, operands);
+  if (width >= 16 && gemm.n >= 16 && gemm.c_block == 0) return Multiply16(gemm, operands);
   if (width >= 8) return gemm.n >= 8 ? Multiply8(gemm, operands) : Multiply4Fused(gemm, operands);
 #endif
   Multiply4(gemm, operands);

@@ -18,6 +18,8 @@ struct TileGemm {
   int64_t a_m, a_k;  // from A[m, k] to A[m + 1, k] and to A[m, k + 1]
   int64_t b_k;       // from B[k, n] to B[k + 1, n]
   int64_t c_m;       // from C[m, n] to C[m + 1, n]
+  // From a block of eight columns of C to the next, where they lie apart (nChw8c); n is whole blocks then. Else 0.
+  int64_t c_block = 0;
   // Where A_b and B_b begin; null: there is one batch, at 0.
   int64_t batches = 1;
   const int64_t* a_batch = nullptr;

@@ -103,6 +103,28 @@ TEST(TileGemmTest, AddsToRowsThatOverlap) {
   }
 }
 
+// C in blocks of eight columns gets what contiguous rows get.
+TEST(TileGemmTest, WritesBlocks) {
+  for (int64_t m : {1, 5, 6, 13}) {
+    for (int64_t n : {8, 16, 24, 40, 64}) {
+      TileGemm gemm;
+      gemm.m = m, gemm.n = n, gemm.k = 5;
+      gemm.a_m = 5, gemm.a_k = 1, gemm.b_k = n, gemm.c_m = n;
+      const std::vector<float> a = Numbers(m * 5, 1), b = Numbers(5 * n, 2), bias = Numbers(n, 3);
+      std::vector<float> rows(m * n), blocks((m + 1) * n, kUntouched), expected(blocks);
+      SetProduct(gemm, a.data(), b.data(), bias.data(), rows.data());
+      AddProduct(gemm, a.data(), b.data(), rows.data());
+      gemm.c_m = 8, gemm.c_block = (m + 1) * 8;
+      SetProduct(gemm, a.data(), b.data(), bias.data(), blocks.data());
+      AddProduct(gemm, a.data(), b.data(), blocks.data());
+      for (int64_t i = 0; i < m; ++i) {
+        for (int64_t j = 0; j < n; ++j) expected[j / 8 * gemm.c_block + i * 8 + j % 8] = rows[i * n + j];
+      }
+      EXPECT_EQ(blocks, expected) << m << " x " << n;
+    }
+  }
+}
+
 TEST(TileGemmTest, KnowsItsVectors) {
   const int width = VectorWidth();
   EXPECT_TRUE(width == 4 || width == 8 || width == 16) << width;
