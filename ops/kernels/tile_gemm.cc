@@ -30,7 +30,7 @@ struct Operands {
   bool add;  // to what C holds
 };
 
-// One tile of C in Rows x Columns registers. `offset`: where its vectors begin along n.
+// One tile of C in Rows x Columns registers. `offset` and `c_offset`: where its vectors begin in a row of B and of C.
 template <int W, int Rows, int Columns>
 GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const int64_t* offset,
                         const int64_t* c_offset) {
