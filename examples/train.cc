@@ -30,7 +30,8 @@ The training file (proto/train.proto) names the model file (proto/model.proto). 
 metrics.jsonl and checkpoints/. Ctrl-C finishes the step, saves and ends; a second one ends at once.
 
 Progress goes to stderr. The last line on stdout is a JSON object: step, loss (of the last step), eval_<metric>,
-examples_per_second (while training) and peak_bytes (most resident memory of the process).
+examples_per_second (while training), data_wait (the share of that time in which the steps waited for data),
+skipped_examples (that could not be read) and peak_bytes (most resident memory of the process).
 
 Exit code: 0 when the run has ended, 1 after an error, 2 for wrong flags, 130 or 143 when SIGINT or SIGTERM has
 stopped it.)";
