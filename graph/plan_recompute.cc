@@ -56,14 +56,14 @@ void PlanBuilder::PlaceWithRecomputation() {
   if (plan_->options_.memory_budget == 0) return;
   const int64_t limit = plan_->options_.memory_budget - store_->bytes();
   int64_t wanted = limit;  // of a solution; less than the limit, since packing leaves gaps
-  while (plan_->arena_bytes_ > limit) {
+  for (int64_t least_step = 64; plan_->arena_bytes_ > limit; least_step *= 2) {
     while (next + 1 < solutions.size() && solutions[next].peak_bytes > wanted) ++next;
     const int64_t peak = solutions[next].peak_bytes;
     const bool least = peak >= wanted;  // the same whatever the limit, so that what it needs is a budget that would do
     const Recomputation refined = Refine(puzzle, solutions[next], least ? peak : wanted);
     place(refined);
     if (least) return;
-    wanted = std::min(wanted, refined.peak_bytes) - std::max<int64_t>(1, plan_->arena_bytes_ - limit);
+    wanted = std::min(wanted, refined.peak_bytes) - std::max(least_step, plan_->arena_bytes_ - limit);
   }
 }
 
