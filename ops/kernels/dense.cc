@@ -1,5 +1,6 @@
-// The fully connected layer by oneDNN's inner product, which reads images in blocked layouts as they are: its weights
-// are then f32[units, C, spatial...], the same numbers in another order.
+// The fully connected layer by oneDNN's inner product, and by products of our own where that is slow: rows a power of
+// two apart, small batches. Both read images in blocked layouts as they are: the weights are then f32[units, C,
+// spatial...], the same numbers in another order.
 #include "ops/dense.h"
 
 #include <algorithm>
@@ -16,6 +17,9 @@
 #include "graph/kernel.h"
 #include "graph/onednn_kernel.h"
 #include "graph/op.h"
+#include "ops/kernels/channel_layout.h"
+#include "ops/kernels/dense_products.h"
+#include "ops/kernels/tile_gemm.h"
 
 namespace gradus {
 namespace {
@@ -94,6 +98,55 @@ absl::StatusOr<std::vector<Candidate>> InOrder(std::vector<Candidate> candidates
   return candidates;
 }
 
+// What our own products work on: x and the weights as matrices whose rows are in the same order, padding included.
+struct Rows {
+  Layout x, weights;
+  DenseSizes sizes;
+};
+
+// For an x of this type in a layout like `layout`.
+Rows RowsOf(const Layout& layout, const TensorType& x, const TensorType& weights) {
+  const std::optional<int64_t> lanes = FindLanes(layout, x);
+  if (layout.plain() || !lanes.has_value() || x.shape.rank() < 3 || x.shape.rank() > 5) {
+    return {Layout::Plain(x), Layout::Plain(weights), {x.shape[0], weights.shape[1], weights.shape[0]}};
+  }
+  const ChannelSizes sizes(x.shape, *lanes);
+  Dims dims(x.shape.dims().begin(), x.shape.dims().end());
+  dims[0] = weights.shape[0];
+  return {ChannelLayout(x, *lanes),
+          ChannelLayout({DType::kFloat32, *Shape::Make(dims)}, *lanes),
+          {x.shape[0], sizes.blocks * sizes.positions * sizes.lanes, weights.shape[0]}};
+}
+
+// Rows so many floats apart meet in few sets of the caches.
+bool MeetInCaches(int64_t row) { return row % 512 == 0; }
+
+// Puts our own first where it pays (measured with AVX2; with AVX-512 oneDNN has better kernels) and needs no other
+// layout of weights that are there already.
+void AddOwn(Candidate own, bool pays, const KernelContext& context, std::vector<Candidate>* candidates) {
+  const bool fits = context.flexible[1] || own.inputs[1] == context.inputs[1];
+  const bool first = pays && fits && VectorWidth() == 8;
+  candidates->insert(first ? candidates->begin() : candidates->end(), std::move(own));
+}
+
+void AddOwnForward(const KernelContext& context, std::vector<Candidate>* candidates) {
+  const Rows rows = RowsOf(context.inputs[0], context.input_type(0), context.input_type(1));
+  const DenseSizes sizes = rows.sizes;
+  std::vector<Layout> inputs = {rows.x, rows.weights};
+  const bool has_bias = context.node.inputs.size() > 2;
+  if (has_bias) inputs.push_back(Layout::Plain(context.input_type(2)));
+  const auto run = [sizes, has_bias](const Buffers& b) {
+    DenseForward(sizes, b.in<float>(0), b.in<float>(1), has_bias ? b.in<float>(2) : nullptr, b.out<float>(0),
+                 b.scratch);
+    return absl::OkStatus();
+  };
+  const bool pays =
+      sizes.batch >= 4 && (sizes.batch <= 32 || (MeetInCaches(sizes.inputs) && MeetInCaches(sizes.units)));
+  AddOwn(FunctionCandidate("gradus:panels", std::move(inputs), {Layout::Plain(context.output_type(0))}, run,
+                           DenseForwardBytes(sizes)),
+         pays, context, candidates);
+}
+
 absl::StatusOr<std::vector<Candidate>> DenseCandidates(const KernelContext& context) {
   GRADUS_RETURN_IF_ERROR(CheckSizes(context));
   if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
@@ -112,7 +165,21 @@ absl::StatusOr<std::vector<Candidate>> DenseCandidates(const KernelContext& cont
       Try([&] { return ForwardDesc(kind, source.desc, w, b, y); }, inputs, {{DNNL_ARG_DST, 0}}, &candidates);
     }
   }
-  return InOrder(std::move(candidates), context.inputs[0]);
+  GRADUS_ASSIGN_OR_RETURN(candidates, InOrder(std::move(candidates), context.inputs[0]));
+  AddOwnForward(context, &candidates);
+  return candidates;
+}
+
+void AddOwnBackwardData(const KernelContext& context, const Layout& wanted, std::vector<Candidate>* candidates) {
+  const Rows rows = RowsOf(wanted, context.output_type(0), context.input_type(1));
+  const DenseSizes sizes = rows.sizes;
+  const auto run = [sizes](const Buffers& b) {
+    DenseBackwardData(sizes, b.in<float>(0), b.in<float>(1), b.out<float>(0), b.scratch);
+    return absl::OkStatus();
+  };
+  AddOwn(FunctionCandidate("gradus:panels", {Layout::Plain(context.input_type(0)), rows.weights}, {rows.x}, run,
+                           DenseBackwardDataBytes(sizes, context.threads)),
+         sizes.batch >= 12 && MeetInCaches(sizes.inputs), context, candidates);
 }
 
 absl::StatusOr<std::vector<Candidate>> DenseBackwardDataCandidates(const KernelContext& context) {
@@ -136,7 +203,9 @@ absl::StatusOr<std::vector<Candidate>> DenseBackwardDataCandidates(const KernelC
       Try(make, {{DNNL_ARG_DIFF_DST, 0}, {DNNL_ARG_WEIGHTS, 1}}, {{DNNL_ARG_DIFF_SRC, 0}}, &candidates);
     }
   }
-  return InOrder(std::move(candidates), wanted);
+  GRADUS_ASSIGN_OR_RETURN(candidates, InOrder(std::move(candidates), wanted));
+  AddOwnBackwardData(context, wanted, &candidates);
+  return candidates;
 }
 
 absl::StatusOr<std::vector<Candidate>> DenseBackwardWeightsCandidates(const KernelContext& context) {

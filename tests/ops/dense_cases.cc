@@ -33,6 +33,8 @@ std::vector<Sizes> AllSizes() {
       {"image_one_pixel", F32({2, 20, 1, 1}), 3},
       {"volume", F32({2, 3, 2, 2, 2}), 5},
       {"rank_6", F32({2, 2, 1, 2, 3, 2}), 4},
+      {"panels", F32({21, 19}), 13},
+      {"columns", F32({6, 70}), 9},
       {"empty_batch", F32({0, 6}), 4},
   };
 }
