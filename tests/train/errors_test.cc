@@ -121,7 +121,7 @@ TEST_F(RunErrorsTest, RunFolder) {
   Fails(Run({"--run_dir=file"}), "cannot make folder 'file': 'file' is not a folder");
   ASSERT_EQ(Run().exit_code, 0);
   Fails(Run(),
-        "the run folder 'run' is not empty (it holds 'checkpoints', 'metrics.jsonl'): go on with its run by --resume, "
+        "the run folder 'run' is not empty (it holds 'checkpoints', 'kernels.textproto', 'metrics.jsonl'): go on with its run by --resume, "
         "or give another folder");
   Fails(Run({"--run_dir=.", "--resume"}),
         "nothing to resume: '.' is not the folder of a run (it holds 'file', 'model.textproto', 'run', "

@@ -107,7 +107,7 @@ TEST(Resume, MustBeAskedFor) {
   ASSERT_TRUE(run.Run().ok());
   EXPECT_EQ(run.Error(),
             absl::StrCat("the run folder '", run.options.run_dir,
-                         "' is not empty (it holds 'checkpoints', 'metrics.jsonl'): go on with its run by --resume, or "
+                         "' is not empty (it holds 'checkpoints', 'kernels.textproto', 'metrics.jsonl'): go on with its run by --resume, or "
                          "give another folder"));
 }
 
