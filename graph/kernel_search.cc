@@ -63,14 +63,12 @@ absl::StatusOr<KernelSearchResult> SearchKernels(const Program& program, const V
   first.first_candidates = true;
   GRADUS_RETURN_IF_ERROR(trials.Run(&first));
   const double first_milliseconds = first.milliseconds;
-  cache->Save();
   Trial best = std::move(first);
   for (const std::optional<ImageFormat>& guess : Guesses()) {
     Trial trial;
     trial.format = guess;
     trial.rival = &best;
     const absl::Status tried = trials.Run(&trial);
-    cache->Save();  // what is measured is not lost when the user has had enough
     if (absl::IsCancelled(tried)) continue;
     GRADUS_RETURN_IF_ERROR(tried);
     if (trial.milliseconds < best.milliseconds) best = std::move(trial);

@@ -21,6 +21,9 @@ constexpr char kFormat[] = "gradus tuning cache";
 constexpr int kVersion = 1;
 constexpr int64_t kMostBytes = int64_t{1} << 28;
 
+// So much is not lost when the process is stopped.
+constexpr size_t kSaveEvery = 50;
+
 // To be raised when a kernel of ours becomes so much faster or slower that old times mislead.
 constexpr int kKernelSet = 1;
 
@@ -105,7 +108,7 @@ std::optional<TuningCache::Entry> TuningCache::Find(absl::string_view kernel) co
 void TuningCache::Add(absl::string_view kernel, Entry entry) {
   entries_[std::string(kernel)] = entry;
   changed_ = true;
-  ++measured_;
+  if (++measured_ % kSaveEvery == 0) Save();
 }
 
 void TuningCache::Save() {

@@ -34,7 +34,7 @@ class TuningCache {
   size_t size() const { return entries_.size(); }
   size_t measured() const { return measured_; }  // entries added by this process
 
-  // Writes what was added since to the file, if there is one.
+  // Writes what was added since to the file, if there is one. Add does so, too, now and then.
   void Save();
 
   // What the user should know about the file, once.
