@@ -17,6 +17,7 @@
 #include "core/random.h"
 #include "core/status_macros.h"
 #include "examples/command_line.h"
+#include "examples/pass_flags.h"
 #include "graph/load_model.h"
 #include "graph/primitive_limit.h"
 #include "train/learner.h"
@@ -30,8 +31,8 @@ constexpr char kUsage[] = R"(Times a network on synthetic input.
   benchmark --model=lenet.textproto --batch=1 --mode=infer --json
 
 A training step is forward, backward and the update of SGD with momentum. The table has each step of the compiled plan;
-`limit` is what the same operations would take if each ran alone with its fastest kernel in any layout, on memory that
-the caches do not hold, with nothing between them.
+`limit` is what the operations of the network, before any pass has fused them, would take if each ran alone with its
+fastest kernel in any layout, on memory that the caches do not hold, with nothing between them.
 
 --json prints one object: ms_per_step (median), examples_per_second, arena_bytes, planned_bytes,
 peak_rss_bytes, rss_before_compile_bytes, steps_run_again and predicted_price (what is computed twice to save memory,
@@ -100,7 +101,8 @@ struct Subject {
   MemoryNeed memory() { return learner != nullptr ? learner->session().memory() : plan().memory(); }
 };
 
-absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t batch, int threads) {
+absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t batch, int threads,
+                                const PassOptions& passes) {
   Subject subject;
   if (train) {
     Training training;
@@ -110,10 +112,12 @@ absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t ba
     training.mutable_optimizer()->mutable_sgd()->set_momentum(0.9);
     LearnerOptions options;
     options.recompute = absl::GetFlag(FLAGS_recompute);
+    options.passes = passes;
     GRADUS_ASSIGN_OR_RETURN(subject.learner, Learner::Create(model, training, options));
   } else {
     SessionOptions options;
     options.threads = threads;
+    options.passes = passes;
     GRADUS_ASSIGN_OR_RETURN(subject.predictor,
                             Predictor::Create(model.model, std::make_shared<VariableStore>(), batch, options));
   }
@@ -144,14 +148,14 @@ absl::StatusOr<std::vector<double>> TimeWholeSteps(Subject* subject, absl::Span<
 }
 
 void PrintTable(const Plan& plan, const std::vector<double>& warm, const std::vector<double>& cold,
-                const std::map<int, NodeLimit>& limits) {
+                const std::map<std::string, NodeLimit>& limits) {
   double total = 0;
   for (double nanoseconds : warm) total += nanoseconds;
   std::printf("%-34s %-28s %-12s %9s %6s %9s %9s  %s\n", "step", "kernel", "layout", "ms", "share", "alone", "limit",
               "limit's kernel");
   for (size_t s = 0; s < plan.steps().size(); ++s) {
     const PlanStep& step = plan.steps()[s];
-    const auto limit = limits.find(step.node);
+    const auto limit = limits.find(step.name);
     std::printf("%-34.34s %-28.28s %-12.12s %9.4f %5.1f%%", step.name.c_str(), step.implementation.c_str(),
                 step.output_layouts.empty() ? "" : step.output_layouts[0].ToString().c_str(), warm[s] * 1e-6,
                 100 * warm[s] / total);
@@ -194,7 +198,8 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   const SyntheticBatch data(network);
 
   const int64_t rss_before = ResidentBytes();
-  GRADUS_ASSIGN_OR_RETURN(Subject subject, Compile(model, train, batch, absl::GetFlag(FLAGS_threads)));
+  const int threads = absl::GetFlag(FLAGS_threads);
+  GRADUS_ASSIGN_OR_RETURN(Subject subject, Compile(model, train, batch, threads, PassOptionsOfFlags()));
   if (absl::GetFlag(FLAGS_print_memory_plan)) {
     std::printf("%s\n%s\n", subject.plan().DrawMemory().c_str(), MemoryLine(subject).c_str());
     return 0;
@@ -218,14 +223,17 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   json["predicted_price"] = plan.recomputation().price;
   json["reorders"] = plan.reorders();
   json["weight_reorders"] = plan.weight_reorders();
-  std::map<int, NodeLimit> limits;
+  std::map<std::string, NodeLimit> limits;
   std::vector<double> cold;
   double limit_ms = 0, steps_ms = 0;
   if (absl::GetFlag(FLAGS_limit)) {
-    GRADUS_ASSIGN_OR_RETURN(std::vector<NodeLimit> found, PrimitiveLimits(plan, absl::GetFlag(FLAGS_threads), 7));
+    PassOptions unfused;
+    unfused.skip = {"all"};
+    GRADUS_ASSIGN_OR_RETURN(Subject parts, Compile(model, train, batch, threads, unfused));
+    GRADUS_ASSIGN_OR_RETURN(std::vector<NodeLimit> found, PrimitiveLimits(parts.plan(), threads, 7));
     for (NodeLimit& limit : found) {
       limit_ms += limit.milliseconds;
-      limits[limit.node] = std::move(limit);
+      limits[parts.plan().program().graph.node(limit.node).name] = std::move(limit);
     }
     cold = plan.TimeSteps(7, EmptyCaches);
     for (double nanoseconds : cold) steps_ms += nanoseconds * 1e-6;

@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "examples/command_line.h"
+#include "examples/pass_flags.h"
 #include "train/trainer.h"
 
 namespace {
@@ -46,7 +47,6 @@ ABSL_FLAG(bool, dry_run, false, "check files and data, compile the plan, print i
 ABSL_FLAG(gradus::RepeatedFlag, set, {}, "path.to.field=value: overrides a field of the training file; repeatable");
 ABSL_FLAG(bool, print_memory_plan, false,
           "draw the plan's memory over time, and list what is alive when it is fullest");
-ABSL_FLAG(bool, dump_graph, false, "print the graph before the first and after each pass");
 ABSL_FLAG(bool, debug_arena, false, "fill planned memory with NaN so that reading what nobody wrote shows");
 
 namespace gradus {
@@ -98,12 +98,7 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   if (options.run_dir.empty()) {
     GRADUS_ASSIGN_OR_RETURN(options.run_dir, FreshRunFolder(file.model.written.name()));
   }
-  if (absl::GetFlag(FLAGS_dump_graph)) {
-    options.passes.dump = [](const std::string& pass, const Program& program) {
-      std::fprintf(stderr, "# %s\n%s\n", pass.empty() ? "before any pass" : pass.c_str(),
-                   program.graph.ToString().c_str());
-    };
-  }
+  options.passes = PassOptionsOfFlags();
   const std::string run_dir = options.run_dir;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(std::move(file), std::move(options)));
   std::fprintf(stderr, "%s\n", trainer->Describe().c_str());

@@ -67,6 +67,7 @@ std::vector<std::pair<std::string, std::string>> Plan::KernelChoices() const {
 }
 
 absl::Status Plan::MaterializeVariables() {
+  if (prologue_ != nullptr) GRADUS_RETURN_IF_ERROR(prologue_->MaterializeVariables());
   for (int variable : used_variables_) GRADUS_RETURN_IF_ERROR(store_->Materialize(variable));
   return absl::OkStatus();
 }
