@@ -47,9 +47,14 @@ class Hoister {
     FindWork();
     for (int i = 0; i < rewriter_.size(); ++i) {
       if (!work_[i]) continue;
+      bool hoisted = false;
       for (int output = 0; output < static_cast<int>(graph_.node(i).outputs.size()); ++output) {
-        if (IsRead({i, output})) GRADUS_RETURN_IF_ERROR(Hoist({i, output}));
+        if (!IsRead({i, output})) continue;
+        GRADUS_RETURN_IF_ERROR(Hoist({i, output}));
+        hoisted = true;
       }
+      if (!hoisted) continue;
+      rewriter_.Did(absl::StrCat(Describe(graph_.node(i)), " runs when variables have changed, not in every step"));
     }
     for (int i = rewriter_.size() - 1; i >= 0; --i) {
       if (constant_[i] && IsLeft(i)) rewriter_.Absorb({i}, -1);
@@ -107,7 +112,6 @@ class Hoister {
     const Value made = {copied.node, value.output};
     GRADUS_RETURN_IF_ERROR(prologue_.graph.Assign(target, made, Stage::kUpdate));
     prologue_.gradients.emplace_back(made, target);
-    rewriter_.Did(absl::StrCat(Describe(node), " runs when variables have changed, not in every step"));
     GRADUS_ASSIGN_OR_RETURN(const Value read, rewriter_.AddVariable(std::move(variable), value.node));
     rewriter_.Replace(value, read);
     return absl::OkStatus();

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "graph/kernel.h"
-#include "graph/onednn_kernel.h"
 #include "ops/kernels/elementwise.h"
 #include "ops/kernels/strided_loops.h"
 
@@ -17,6 +16,7 @@ namespace {
 
 // w' of w and the factors, which lie plain in scratch memory.
 std::optional<StridedLoops> LoopsIn(const Layout& layout, const Shape& w) {
+  if (w.num_elements() == 0) return StridedLoops::Flat(0);
   if (layout.any() || layout.opaque()) return std::nullopt;
   Dims column(w.rank(), 1);
   column[0] = w[0];
@@ -25,13 +25,13 @@ std::optional<StridedLoops> LoopsIn(const Layout& layout, const Shape& w) {
 }
 
 absl::StatusOr<std::vector<Candidate>> FoldBatchNormCandidates(const KernelContext& context) {
-  if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
   const auto attrs = context.attrs<FoldBatchNormAttrs>();
   const TensorType& w = context.input_type(0);
   const Layout vector = Layout::Plain(context.input_type(1));
   const int64_t filters = w.shape[0];
+  const bool empty = w.shape.num_elements() == 0;
   for (const Layout& layout : {context.flexible[0] ? context.wanted[0] : context.inputs[0], Layout::Plain(w)}) {
-    if (layout.padded()) continue;  // factors have no padding
+    if (layout.padded() || (empty && !layout.plain())) continue;  // factors have no padding
     std::optional<StridedLoops> loops = LoopsIn(layout, w.shape);
     if (!loops.has_value()) continue;
     std::vector<Layout> inputs(context.node.inputs.size(), vector);

@@ -183,7 +183,7 @@ TEST(KeepResultsNetworksTest, HoldEveryPattern) {
   EXPECT_EQ(Count(residual, "BatchNormAdd"), 2);
   EXPECT_EQ(Count(residual, "BatchNormInferenceRelu"), 1);
   EXPECT_EQ(Count(residual, "SumReluBackward"), 2);
-  EXPECT_EQ(Count(residual, "FusedConv"), 6);
+  EXPECT_EQ(Count(residual, "FusedConv"), 7);
 }
 
 }  // namespace
