@@ -7,12 +7,16 @@
 namespace gradus {
 namespace {
 
-constexpr int64_t kRows = 4;  // rows of one period for each visit of the sums
+constexpr int64_t kRows = 4;      // rows of one period for each visit of the sums
+constexpr int64_t kChunk = 1024;  // elements that stay in the first cache
 
 // One expression, so that forward and backward agree about the sign.
 GRADUS_INLINE float Normal(float x, float mean, float factor, float shift) { return (x - mean) * factor + shift; }
 
-// Adds a(i) to sum[i % period] and a(i) b(i) to product[i % period]; column = i % period.
+// dy is read in any case, so that loops become vector code.
+GRADUS_INLINE float Masked(float dy, float y) { return y > 0 ? dy : 0; }
+
+// Adds a(i, i % period) to sum[i % period] and its product with b(i, i % period) to product[i % period].
 template <typename A, typename B>
 GRADUS_INLINE void AddSums(int64_t n, int64_t period, const A& a, const B& b, double* __restrict sum,
                            double* __restrict product) {
@@ -41,7 +45,7 @@ GRADUS_INLINE void AddSums(int64_t n, int64_t period, const A& a, const B& b, do
   }
 }
 
-// y(i, column) = value for all i.
+// y[i] = value(i, i % period) for all i.
 template <typename Value>
 GRADUS_INLINE void ForEach(int64_t n, int64_t period, float* y, const Value& value) {
   for (int64_t at = 0; at < n; at += period) {
@@ -60,14 +64,26 @@ GRADUS_MULTIVERSION void AddSquares(const float* x, int64_t n, int64_t period, d
 
 GRADUS_MULTIVERSION void AddProducts(const float* dy, const float* x, int64_t n, int64_t period,
                                      const NormaliseTables& tables, bool relu, double* sum, double* product) {
-  const auto [mean, factor, shift] = tables;
-  const auto right = [x](int64_t i, int64_t) { return x[i]; };
-  if (relu) {
-    const auto left = [=](int64_t i, int64_t c) { return Normal(x[i], mean[c], factor[c], shift[c]) > 0 ? dy[i] : 0; };
-    AddSums(n, period, left, right, sum, product);
-  } else {
+  const auto add = [](const float* g, const float* factor, int64_t count, int64_t columns, double* to, double* and_to) {
     AddSums(
-        n, period, [dy](int64_t i, int64_t) { return dy[i]; }, right, sum, product);
+        count, columns, [g](int64_t i, int64_t) { return g[i]; }, [factor](int64_t i, int64_t) { return factor[i]; },
+        to, and_to);
+  };
+  if (!relu) return add(dy, x, n, period, sum, product);
+  // First some of g, then its sums: one loop of both would be no vector code.
+  const auto [mean, factor, shift] = tables;
+  float g[kChunk];
+  const int64_t columns = std::min(period, kChunk);
+  for (int64_t first = 0; first < period; first += columns) {
+    const int64_t width = std::min(columns, period - first);
+    const int64_t step = width == period ? kChunk / period * period : period;
+    for (int64_t at = first; at < n; at += step) {
+      const int64_t count = std::min(width == period ? step : width, n - at);
+      ForEach(count, width, g, [=](int64_t i, int64_t c) {
+        return Masked(dy[at + i], Normal(x[at + i], mean[first + c], factor[first + c], shift[first + c]));
+      });
+      add(g, x + at, count, width, sum + first, product + first);
+    }
   }
 }
 
@@ -96,8 +112,7 @@ GRADUS_MULTIVERSION void NormaliseBackward(const float* x, const float* dy, int6
   const auto rest = [=](int64_t i, int64_t c) { return (x[i] - mean[c]) * slope[c] + offset[c]; };
   if (relu) {
     ForEach(n, period, dx, [=](int64_t i, int64_t c) {
-      const float g = Normal(x[i], mean[c], factor[c], shift[c]) > 0 ? dy[i] : 0;
-      return factor[c] * g - rest(i, c);
+      return factor[c] * Masked(dy[i], Normal(x[i], mean[c], factor[c], shift[c])) - rest(i, c);
     });
   } else {
     ForEach(n, period, dx, [=](int64_t i, int64_t c) { return factor[c] * dy[i] - rest(i, c); });
