@@ -65,6 +65,14 @@ std::vector<OpCase> Cases(int tensors, bool statistics, bool with_shift) {
   return cases;
 }
 
+// Masked sums are made in pieces: some of a row's channels, some rows and a rest.
+std::vector<OpCase> ReluBackwardCases() {
+  std::vector<OpCase> cases = Cases(2, true, true);
+  cases.push_back(NormCase({"channels_of_two_pieces", F32({3, 1060})}, 2, true, true));
+  cases.push_back(NormCase({"rows_of_two_pieces", F32({1, 16, 15, 9})}, 2, true, true));
+  return cases;
+}
+
 // With a residual, with and without relu.
 std::vector<OpCase> AddCases(bool statistics) {
   std::vector<OpCase> cases;
@@ -189,7 +197,7 @@ REGISTER_OP_CASES(BatchNormInferenceAdd, AddCases(true),
                        "expected f32[3] for x of f32[2, 3]; got f32[1, 3]"},
                   });
 
-REGISTER_OP_CASES(BatchNormReluBackward, Cases(2, true, true),
+REGISTER_OP_CASES(BatchNormReluBackward, ReluBackwardCases(),
                   std::vector<BadCase>{
                       {"dy_of_another_shape",
                        {F32({2, 3}), F32({3, 2}), F32({3}), F32({3})},
