@@ -190,7 +190,7 @@ absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& conte
   const Shape &x_shape = context.input_type(0).shape, &y_shape = context.output_type(0).shape;
   Candidates candidates;
   const ConvShapes shapes{attrs, x_shape, context.input_type(1).shape, y_shape};
-  candidates.AddOwn(WinogradPays(shapes), WinogradForward(shapes, has_bias, context.threads));
+  candidates.AddOwn(WinogradPays(shapes), WinogradForward(shapes, epilogue, context.threads));
   const auto runs = ConvRuns::Make(attrs, x_shape, context.input_type(1).shape, y_shape, context.inputs[0]);
   if (runs.has_value()) {
     std::optional<Candidate> own = DirectConvForward(*runs, x_shape, y_shape, epilogue.has_bias(), context.threads);
