@@ -20,6 +20,7 @@
 #include "core/random.h"
 #include "core/status_macros.h"
 #include "examples/command_line.h"
+#include "examples/pass_flags.h"
 #include "graph/kernel_search.h"
 #include "graph/kernel_timer.h"
 #include "graph/load_model.h"
@@ -135,11 +136,13 @@ absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t ba
   if (train) {
     LearnerOptions options;
     options.recompute = absl::GetFlag(FLAGS_recompute);
+    options.passes = PassOptionsOfFlags();
     options.tuning = std::move(tuning);
     GRADUS_ASSIGN_OR_RETURN(subject.learner, Learner::Create(model, TrainingFor(batch, threads), options));
   } else {
     SessionOptions options;
     options.threads = threads;
+    options.passes = PassOptionsOfFlags();
     options.tuning = std::move(tuning);
     GRADUS_ASSIGN_OR_RETURN(subject.predictor,
                             Predictor::Create(model.model, std::make_shared<VariableStore>(), batch, options));
@@ -333,7 +336,7 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
     GRADUS_ASSIGN_OR_RETURN(std::vector<NodeLimit> found, PrimitiveLimits(program, options, &times_now));
     for (NodeLimit& limit : found) {
       limit_ms += limit.milliseconds;
-      limits[limit.node] = std::move(limit);
+      limits[program.graph.node(limit.node).name] = std::move(limit);
     }
     GRADUS_ASSIGN_OR_RETURN(cold, TimeSteps(&subject, data.feeds(), absl::GetFlag(FLAGS_seconds), EmptyCaches));
     json["limit_ms"] = limit_ms;

@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "core/status_macros.h"
 #include "examples/command_line.h"
+#include "examples/pass_flags.h"
 #include "train/trainer.h"
 
 namespace {
@@ -55,7 +56,6 @@ ABSL_FLAG(bool, print_memory_plan, false,
           "draw the plan's memory over time, and list what is alive when it is fullest");
 ABSL_FLAG(std::string, tuning_cache, "", "file of kernels' times: choose kernels by them, and measure those it lacks");
 ABSL_FLAG(std::string, trace, "", "file to write a trace of three steps to");
-ABSL_FLAG(bool, dump_graph, false, "print the graph before the first and after each pass");
 ABSL_FLAG(bool, debug_arena, false, "fill planned memory with NaN so that reading what nobody wrote shows");
 
 namespace gradus {
@@ -107,17 +107,12 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   if (options.run_dir.empty()) {
     GRADUS_ASSIGN_OR_RETURN(options.run_dir, FreshRunFolder(file.model.written.name()));
   }
+  options.passes = PassOptionsOfFlags();
   if (const std::string cache = absl::GetFlag(FLAGS_tuning_cache); !cache.empty()) {
     const int threads = file.training.threads() > 0 ? file.training.threads() : AvailableCores();
     options.tuning = std::make_shared<TuningCache>(threads, UserPath(cache));
   }
   if (const std::string trace = absl::GetFlag(FLAGS_trace); !trace.empty()) options.trace = UserPath(trace);
-  if (absl::GetFlag(FLAGS_dump_graph)) {
-    options.passes.dump = [](const std::string& pass, const Program& program) {
-      std::fprintf(stderr, "# %s\n%s\n", pass.empty() ? "before any pass" : pass.c_str(),
-                   program.graph.ToString().c_str());
-    };
-  }
   const std::string run_dir = options.run_dir;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(std::move(file), std::move(options)));
   std::fprintf(stderr, "%s\n", trainer->Describe().c_str());

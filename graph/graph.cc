@@ -48,6 +48,9 @@ std::string Describe(const Variable& variable) {
     case Role::kAccumulator:
       role = "a sum of gradients ";
       break;
+    case Role::kDerived:
+      role = "derived from others ";
+      break;
   }
   return absl::StrCat(role, variable.type.ToString());
 }
@@ -177,29 +180,34 @@ std::string Graph::ToString() const {
   return text;
 }
 
-Graph Graph::Rebuild(const std::vector<bool>& keep, absl::Span<const int> same_as, std::vector<int>* moved) && {
+Graph Graph::Rebuild(const Rebuilding& rebuilding, std::vector<int>* moved) && {
   Graph result;
+  std::vector<int> variables(nodes_.size());
+  for (int i = 0; i < size(); ++i) variables[i] = variable_of(i);
   result.variables_ = std::move(variables_);
   result.variable_by_name_ = std::move(variable_by_name_);
   result.reads_.assign(result.variables_.size(), Value{});
   result.assigns_.assign(result.variables_.size(), -1);
-  result.by_name_.reserve(nodes_.size());
+  result.by_name_.reserve(rebuilding.order.size());
   moved->assign(nodes_.size(), -1);
-  for (int i = 0; i < size(); ++i) {
-    if (!keep[i]) continue;
-    const int variable = variable_of(i);
-    const int index = (*moved)[i] = result.size();
-    Node& node = result.nodes_.emplace_back(std::move(nodes_[i]));
+  for (size_t i = 0; i < rebuilding.order.size(); ++i) (*moved)[rebuilding.order[i]] = static_cast<int>(i);
+  for (const int old : rebuilding.order) {
+    const int index = result.size();
+    Node& node = result.nodes_.emplace_back(std::move(nodes_[old]));
     for (Value& input : node.inputs) {
-      input.node = (*moved)[same_as[input.node]];
-      GRADUS_CHECK(input.node >= 0);
+      const auto other = rebuilding.values.find(input);
+      if (other != rebuilding.values.end()) input = other->second;
+      input.node = (*moved)[input.node];
     }
-    if (node.forward >= 0) node.forward = (*moved)[same_as[node.forward]];
+    if (node.forward >= 0) {
+      const auto other = rebuilding.partners.find(node.forward);
+      node.forward = (*moved)[other != rebuilding.partners.end() ? other->second : node.forward];
+    }
     result.by_name_.emplace(node.name, index);
-    if (variable >= 0 && node.op->is_sink()) {
-      result.assigns_[variable] = index;
-    } else if (variable >= 0) {
-      result.reads_[variable] = Value{index, 0};
+    if (variables[old] >= 0 && node.op->is_sink()) {
+      result.assigns_[variables[old]] = index;
+    } else if (variables[old] >= 0) {
+      result.reads_[variables[old]] = Value{index, 0};
     }
   }
   return result;

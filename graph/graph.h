@@ -1,8 +1,8 @@
 // The static graph: nodes in topological order by construction, each typed when it is added, so that a Graph is never
 // ill-typed. Layouts, kernels and memory are no part of it: those belong to the plan.
 //
-// A graph owns its nodes and its table of variables. Not thread-safe while it is built; safe to read from several threads
-// afterwards.
+// A graph owns its nodes and its table of variables. Not thread-safe while it is built; safe to read from several
+// threads afterwards.
 #ifndef GRADUS_GRAPH_GRAPH_H_
 #define GRADUS_GRAPH_GRAPH_H_
 
@@ -64,6 +64,7 @@ enum class Role : uint8_t {
   kState,        // running statistics, carried state
   kSlot,         // an optimiser's own
   kAccumulator,  // sums of gradients between updates; never saved
+  kDerived,      // a function of other variables, made again when they have changed (Program::prologue); never saved
 };
 
 enum class Scope : uint8_t {
@@ -100,12 +101,12 @@ class Graph {
   // Adds a node after checking its types; its first output. Errors cite the place, the operation and all input types.
   absl::StatusOr<Value> Add(NodeSpec spec);
 
-  // Declares a variable and a node that reads it at the start of the step; the node's value. A second declaration with the
-  // same name must agree in everything and gives the same value.
+  // Declares a variable and a node that reads it at the start of the step; the node's value. A second declaration with
+  // the same name must agree in everything and gives the same value.
   absl::StatusOr<Value> AddVariable(Variable variable);
 
-  // Writes `value` to the variable that `variable` reads, in `stage` (kCommit or kUpdate), after every read of it. At most
-  // one write a variable.
+  // Writes `value` to the variable that `variable` reads, in `stage` (kCommit or kUpdate), after every read of it. At
+  // most one write a variable.
   absl::Status Assign(Value variable, Value value, Stage stage);
 
   int size() const { return static_cast<int>(nodes_.size()); }
@@ -118,23 +119,28 @@ class Graph {
   int Find(absl::string_view name) const;
 
   const std::vector<Variable>& variables() const { return variables_; }
-  int FindVariable(absl::string_view name) const;          // index, or -1
-  int variable_of(int node) const;                         // the variable that a Variable or Assign node is about, or -1
+  int FindVariable(absl::string_view name) const;  // index, or -1
+  int variable_of(int node) const;                 // the variable that a Variable or Assign node is about, or -1
   Value ReadOf(int variable) const { return reads_[variable]; }
 
   // One node a line: `%3 = Conv(%0, %1) {strides=[1, 1]} : f32[64, 20, 24, 24]  # conv1`. What goldens compare.
   std::string ToString() const;
 
-  // For passes, which rebuild: the nodes for which `keep` holds, in their order. Who read a node, or has it as forward
-  // partner, then has `same_as` of it, which is kept: itself or an earlier node. `moved` receives the new index of every
-  // old node, -1 where there is none.
-  Graph Rebuild(const std::vector<bool>& keep, absl::Span<const int> same_as, std::vector<int>* moved) &&;
+  // For passes, which rebuild. What reads a value that is a key of `values` then reads what it maps to; `partners` says
+  // the same of forward partners. Both speak of nodes before the change.
+  struct Rebuilding {
+    std::vector<int> order;  // the nodes that stay, each after those that it reads
+    absl::flat_hash_map<Value, Value> values;
+    absl::flat_hash_map<int, int> partners;
+  };
+  // `moved` receives the new index of every old node, -1 where there is none.
+  Graph Rebuild(const Rebuilding& rebuilding, std::vector<int>* moved) &&;
 
  private:
   std::deque<Node> nodes_;  // a deque: references stay good while nodes are added
   std::vector<Variable> variables_;
-  std::vector<Value> reads_;         // by variable
-  std::vector<int> assigns_;         // by variable: the Assign node, or -1
+  std::vector<Value> reads_;  // by variable
+  std::vector<int> assigns_;  // by variable: the Assign node, or -1
   absl::flat_hash_map<std::string, int> by_name_;
   absl::flat_hash_map<std::string, int> variable_by_name_;
   absl::flat_hash_map<std::string, int> next_suffix_;

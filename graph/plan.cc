@@ -38,10 +38,24 @@ int64_t MemoryNeed::total() const {
 }
 
 absl::StatusOr<std::unique_ptr<Plan>> Plan::Compile(Program program, VariableStore* store, const PlanOptions& options) {
-  return PlanBuilder(std::move(program), store, options).Build();
+  GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, PlanBuilder(std::move(program), store, options).Build());
+  if (plan->program_.prologue == nullptr) return plan;
+  // Derived variables lie as their readers want them, so those come first.
+  PlanOptions prologue = options;
+  prologue.kernel_choices.clear();
+  GRADUS_ASSIGN_OR_RETURN(plan->prologue_, PlanBuilder(*plan->program_.prologue, store, prologue).Build());
+  const std::vector<int>& derived = plan->prologue_->written_[static_cast<int>(Stage::kUpdate)];
+  for (int variable : plan->prologue_->used_variables_) {
+    if (std::find(derived.begin(), derived.end(), variable) == derived.end())
+      plan->prologue_sources_.push_back(variable);
+  }
+  return plan;
 }
 
-MemoryNeed Plan::memory() const { return {arena_bytes_, lower_bound_, store_->bytes()}; }
+MemoryNeed Plan::memory() const {
+  const int64_t prologue = prologue_ == nullptr ? 0 : prologue_->arena_bytes_;
+  return {arena_bytes_ + prologue, lower_bound_ + prologue, store_->bytes()};
+}
 
 std::vector<std::pair<std::string, KernelName>> Plan::Choices() const {
   std::vector<std::pair<std::string, KernelName>> choices;
@@ -52,12 +66,14 @@ std::vector<std::pair<std::string, KernelName>> Plan::Choices() const {
 }
 
 absl::Status Plan::MaterializeVariables() {
+  if (prologue_ != nullptr) GRADUS_RETURN_IF_ERROR(prologue_->MaterializeVariables());
   for (int variable : used_variables_) GRADUS_RETURN_IF_ERROR(store_->Materialize(variable));
   return absl::OkStatus();
 }
 
 absl::Status Plan::Bind(uint8_t* arena, const RunState* state) {
   arena_ = arena;
+  if (prologue_ != nullptr) GRADUS_RETURN_IF_ERROR(prologue_->Bind(arena + arena_bytes_, state));
 #ifdef GRADUS_ASAN
   ASAN_UNPOISON_MEMORY_REGION(arena, arena_bytes_);
 #endif
@@ -144,14 +160,21 @@ absl::Status Plan::RunStep(const PlanStep& step) {
                                                   "': ", status.message()));
 }
 
-absl::Status Plan::RefreshReplicas() {
+absl::Status Plan::RefreshVariables() {
+  if (prologue_ != nullptr) {
+    const std::vector<int>& derived = prologue_->written_[static_cast<int>(Stage::kUpdate)];
+    GRADUS_RETURN_IF_ERROR(store_->Derive(prologue_sources_, derived, [this] {
+      GRADUS_RETURN_IF_ERROR(prologue_->RefreshVariables());
+      return prologue_->Run(Stage::kUpdate);
+    }));
+  }
   for (ReplicaUse use : replicas_) GRADUS_RETURN_IF_ERROR(store_->Refresh(use.variable, use.replica));
   return absl::OkStatus();
 }
 
 absl::Status Plan::Run(Stage stage) {
   const int which = static_cast<int>(stage);
-  if (stage == Stage::kCompute) GRADUS_RETURN_IF_ERROR(RefreshReplicas());
+  if (stage == Stage::kCompute) GRADUS_RETURN_IF_ERROR(RefreshVariables());
   absl::Status status;
   for (int s = which == 0 ? 0 : stage_end_[which - 1]; status.ok() && s < stage_end_[which]; ++s) {
     StartLives(s);
@@ -163,7 +186,7 @@ absl::Status Plan::Run(Stage stage) {
 }
 
 absl::Status Plan::RunCheckingNumerics() {
-  GRADUS_RETURN_IF_ERROR(RefreshReplicas());
+  GRADUS_RETURN_IF_ERROR(RefreshVariables());
   GRADUS_RETURN_IF_ERROR(CheckFeeds());
   for (int s = 0; s < stage_end_[0]; ++s) {
     StartLives(s);

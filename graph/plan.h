@@ -132,8 +132,8 @@ class Plan {
   const void* FetchAddress(absl::string_view name, TensorType* type) const;
   const std::vector<std::string>& feeds() const { return feed_order_; }
 
-  // Runs the steps of one stage. kCompute first brings replicas of variables up to date; the others tell the store what
-  // they have written. An error names the node.
+  // Runs the steps of one stage. kCompute first brings derived variables and replicas up to date; the others tell the
+  // store what they have written. An error names the node.
   absl::Status Run(Stage stage);
 
   // As Run(kCompute), but looks at every float that is fed or that a step gives, and names the input or the first node
@@ -163,7 +163,8 @@ class Plan {
   };
 
   absl::Status RunStep(const PlanStep& step);
-  absl::Status RefreshReplicas();
+  // Brings derived variables, then replicas up to date.
+  absl::Status RefreshVariables();
   absl::Status CheckFeeds() const;
   absl::Status CheckOutputs(const PlanStep& step) const;
   void* Address(int buffer) const { return addresses_.empty() ? nullptr : addresses_[buffer]; }
@@ -171,6 +172,8 @@ class Plan {
   void EndLives(int step);
 
   Program program_;
+  std::unique_ptr<Plan> prologue_;     // of program_.prologue, or null; its arena lies behind this plan's own
+  std::vector<int> prologue_sources_;  // variables of the store that it only reads
   VariableStore* store_ = nullptr;
   PlanOptions options_;
   StepObserver* observer_ = nullptr;

@@ -2,6 +2,7 @@
 #ifndef GRADUS_GRAPH_PROGRAM_H_
 #define GRADUS_GRAPH_PROGRAM_H_
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,8 +17,13 @@ struct Program {
   // What the host reads after a run, by unique name.
   std::vector<NamedValue> fetches;
   // The gradient of each trained parameter, and the read of the parameter: best computed in the parameter's storage layout.
+  // In a prologue: each value that is written, and the variable that it is written to.
   std::vector<std::pair<Value, Value>> gradients;
   bool inference = false;
+  // Writes the variables of Role::kDerived that this program reads, as functions of other variables, in its stage kUpdate.
+  // It runs before the compute stage where one of those has been written since, by whatever program. Null: there are none.
+  // Has no feeds and no fetches. Made by a pass, never changed afterwards.
+  std::shared_ptr<const Program> prologue;
 };
 
 // Feeds and fetches that every training program has.

@@ -171,6 +171,18 @@ void VariableStore::Touch(int index) {
   ++entries_[index].version;
 }
 
+absl::Status VariableStore::Derive(absl::Span<const int> sources, absl::Span<const int> derived,
+                                   const std::function<absl::Status()>& make) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  uint64_t versions = 1;
+  for (int source : sources) versions += entries_[source].version;
+  const auto is_made = [&](int index) { return entries_[index].made_of == versions; };
+  if (std::all_of(derived.begin(), derived.end(), is_made)) return absl::OkStatus();
+  GRADUS_RETURN_IF_ERROR(make());
+  for (int index : derived) entries_[index].made_of = versions;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Tensor> VariableStore::Get(int index) {
   std::lock_guard<std::recursive_mutex> lock(mutex_);
   Entry& entry = entries_[index];

@@ -2,8 +2,8 @@
 // session, and by the sessions of several threads that only infer.
 //
 // A variable is declared when a plan that mentions it is compiled, and gets memory and its first value when it is first
-// needed. Its storage layout is fixed by the first plan; a reader that wants another layout gets a replica, converted once
-// per version of the value and outside the kernels' loop.
+// needed. Its storage layout is fixed by the first plan; a reader that wants another layout gets a replica, converted
+// once per version of the value and outside the kernels' loop.
 //
 // Thread-safety: declaring, reading and writing lock the store. Running plans that write variables excludes running any
 // other plan of the store; running plans that only read is safe from any number of threads.
@@ -23,6 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "core/layout.h"
 #include "core/tensor.h"
 #include "graph/graph.h"
@@ -63,6 +64,10 @@ class VariableStore {
   absl::Status Refresh(int index, int replica);
   // Tells that a plan has written the variable.
   void Touch(int index);
+  // Calls `make`, which writes the variables of Role::kDerived in `derived`, if one of `sources`, of which they are
+  // functions, was written since it was last called for them. One caller at a time; the others wait.
+  absl::Status Derive(absl::Span<const int> sources, absl::Span<const int> derived,
+                      const std::function<absl::Status()>& make);
 
   // The value in plain layout. Before the first plan has run this is the initial value.
   absl::StatusOr<Tensor> Get(int index);
@@ -78,7 +83,7 @@ class VariableStore {
   struct ReplicaEntry {
     Layout layout;
     AlignedBytes data;
-    std::atomic<uint64_t> version{0};  // of the value that it holds; 0: none
+    std::atomic<uint64_t> version{0};       // of the value that it holds; 0: none
     std::function<absl::Status()> convert;  // from storage; allocates nothing
   };
   struct Entry {
@@ -86,6 +91,7 @@ class VariableStore {
     Layout layout;
     AlignedBytes data;
     std::atomic<uint64_t> version{0};  // 0: no value yet
+    uint64_t made_of = 0;              // of a derived one: the sum of its sources' versions, which only grow; 0: never
     std::deque<ReplicaEntry> replicas;
   };
 

@@ -44,31 +44,52 @@ absl::Status CheckPerChannel(const TypeContext& context, size_t first, size_t co
   return absl::OkStatus();
 }
 
-absl::StatusOr<Types> BatchNormTypes(const TypeContext& context) {
-  const auto& attrs = context.attrs.as<BatchNormAttrs>();
+// `tensors` inputs of x's type, then vectors of channels: `vectors` of them, and scale and shift.
+absl::StatusOr<TensorType> CheckNormInputs(const TypeContext& context, const BatchNormAttrs& attrs, int tensors,
+                                           int vectors) {
   GRADUS_ASSIGN_OR_RETURN(const TensorType channels, ChannelType(context.input(0)));
-  GRADUS_RETURN_IF_ERROR(CheckPerChannel(context, 1, attrs.has_scale + attrs.has_shift, channels));
+  for (int i = 1; i < tensors; ++i) {
+    if (context.input(i) == context.input(0)) continue;
+    return TypeError(absl::StrCat("a tensor of x's type, ", context.input(0).ToString()), context.input(i).ToString());
+  }
+  GRADUS_RETURN_IF_ERROR(CheckPerChannel(context, tensors, vectors + attrs.has_scale + attrs.has_shift, channels));
+  return channels;
+}
+
+absl::StatusOr<Types> BatchNormTypes(const TypeContext& context) {
+  GRADUS_ASSIGN_OR_RETURN(const TensorType channels,
+                          CheckNormInputs(context, context.attrs.as<BatchNormAttrs>(), 1, 0));
+  return Types{context.input(0), channels, channels};
+}
+
+absl::StatusOr<Types> BatchNormAddTypes(const TypeContext& context) {
+  GRADUS_ASSIGN_OR_RETURN(const TensorType channels,
+                          CheckNormInputs(context, context.attrs.as<BatchNormAddAttrs>().norm, 2, 0));
   return Types{context.input(0), channels, channels};
 }
 
 absl::StatusOr<Types> BatchNormInferenceTypes(const TypeContext& context) {
-  const auto& attrs = context.attrs.as<BatchNormAttrs>();
-  GRADUS_ASSIGN_OR_RETURN(const TensorType channels, ChannelType(context.input(0)));
-  GRADUS_RETURN_IF_ERROR(CheckPerChannel(context, 1, 2 + attrs.has_scale + attrs.has_shift, channels));
+  GRADUS_RETURN_IF_ERROR(CheckNormInputs(context, context.attrs.as<BatchNormAttrs>(), 1, 2).status());
   return Types{context.input(0)};
 }
 
-absl::StatusOr<Types> BatchNormBackwardTypes(const TypeContext& context) {
-  const auto& attrs = context.attrs.as<BatchNormAttrs>();
-  GRADUS_ASSIGN_OR_RETURN(const TensorType channels, ChannelType(context.input(0)));
-  if (context.input(1) != context.input(0)) {
-    return TypeError(absl::StrCat("dy of x's type, ", context.input(0).ToString()), context.input(1).ToString());
-  }
-  GRADUS_RETURN_IF_ERROR(CheckPerChannel(context, 2, 2 + attrs.has_scale, channels));
+absl::StatusOr<Types> BatchNormInferenceAddTypes(const TypeContext& context) {
+  GRADUS_RETURN_IF_ERROR(CheckNormInputs(context, context.attrs.as<BatchNormAddAttrs>().norm, 2, 2).status());
+  return Types{context.input(0)};
+}
+
+absl::StatusOr<Types> BackwardTypes(const TypeContext& context, bool reads_shift) {
+  auto attrs = context.attrs.as<BatchNormAttrs>();
+  const bool has_shift = attrs.has_shift;
+  attrs.has_shift = has_shift && reads_shift;
+  GRADUS_ASSIGN_OR_RETURN(const TensorType channels, CheckNormInputs(context, attrs, 2, 2));
   Types types = {context.input(0)};
-  types.resize(1 + attrs.has_scale + attrs.has_shift, channels);
+  types.resize(1 + attrs.has_scale + has_shift, channels);
   return types;
 }
+
+absl::StatusOr<Types> BatchNormBackwardTypes(const TypeContext& context) { return BackwardTypes(context, false); }
+absl::StatusOr<Types> BatchNormReluBackwardTypes(const TypeContext& context) { return BackwardTypes(context, true); }
 
 // What these rules say of channels. "Wide" is one number for each channel as f32[1, C, 1, ...], which broadcasts to x.
 class Channels {
@@ -240,6 +261,8 @@ absl::Status CommitAverage(LayerContext& context, Value running, Value batch, do
   return context.Commit(running, average);
 }
 
+constexpr char kFused[] = "made by a pass after differentiation";
+
 REGISTER_OP(BatchNorm).Inputs(1, 3).Types(BatchNormTypes).Gradient(BatchNormGradient).InPlace(0, 0);
 REGISTER_OP(BatchNormInference)
     .Inputs(3, 5)
@@ -251,6 +274,16 @@ REGISTER_OP(BatchNormBackward)
     .Types(BatchNormBackwardTypes)
     .Gradient(BatchNormBackwardGradient)
     .InPlace(1, 0);
+REGISTER_OP(BatchNormRelu).Inputs(1, 3).Types(BatchNormTypes).NoGradient(kFused).InPlace(0, 0);
+REGISTER_OP(BatchNormAdd).Inputs(2, 4).Types(BatchNormAddTypes).NoGradient(kFused).InPlace(1, 0).InPlace(0, 0);
+REGISTER_OP(BatchNormInferenceRelu).Inputs(3, 5).Types(BatchNormInferenceTypes).NoGradient(kFused).InPlace(0, 0);
+REGISTER_OP(BatchNormInferenceAdd)
+    .Inputs(4, 6)
+    .Types(BatchNormInferenceAddTypes)
+    .NoGradient(kFused)
+    .InPlace(1, 0)
+    .InPlace(0, 0);
+REGISTER_OP(BatchNormReluBackward).Inputs(4, 6).Types(BatchNormReluBackwardTypes).NoGradient(kFused).InPlace(1, 0);
 REGISTER_OP(RunningAverage)
     .Inputs(2)
     .Types(OneFloatType)

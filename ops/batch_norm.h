@@ -8,9 +8,15 @@
 //   BatchNormBackward  (x, dy, mean, variance, [scale]) -> (dx, [dscale], [dshift])
 //                      n = (x - mean) / sqrt(variance + epsilon), dshift = sum(dy), dscale = sum(dy n),
 //                      dx = scale (dy - dshift / m - n dscale / m) / sqrt(variance + epsilon)
+//   BatchNormRelu, BatchNormInferenceRelu: the same with y = relu(...)
+//   BatchNormAdd          (x, r, [scale], [shift]) -> (y, mean, variance), with r added, and then relu if the
+//   attributes BatchNormInferenceAdd (x, r, mean, variance, [scale], [shift]) -> y    say so BatchNormReluBackward (x,
+//   dy, mean, variance, [scale], [shift]) -> (dx, [dscale], [dshift])
+//                      BatchNormBackward of dy where BatchNormRelu's y is above 0, and 0 elsewhere
 //   RunningAverage     (running, batch) -> momentum running + (1 - momentum) correction batch
 //
-// Scale, shift and statistics are f32[C]; those in brackets are there when the attributes say so.
+// Passes make the fused ones (ops/passes/), after differentiation. Scale, shift and statistics are f32[C]; those in
+// brackets are there when the attributes say so.
 #ifndef GRADUS_OPS_BATCH_NORM_H_
 #define GRADUS_OPS_BATCH_NORM_H_
 
@@ -31,6 +37,16 @@ struct BatchNormAttrs {
     field("epsilon", epsilon);
     field("has_scale", has_scale);
     field("has_shift", has_shift);
+  }
+};
+
+struct BatchNormAddAttrs {  // BatchNormAdd, BatchNormInferenceAdd
+  BatchNormAttrs norm;
+  bool relu = false;
+  template <typename F>
+  void ForEach(F&& field) const {
+    norm.ForEach(field);
+    field("relu", relu);
   }
 };
 

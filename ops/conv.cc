@@ -38,6 +38,20 @@ absl::StatusOr<std::vector<TensorType>> ConvTypes(const TypeContext& context) {
   return std::vector<TensorType>{y};
 }
 
+absl::StatusOr<std::vector<TensorType>> FusedConvTypes(const TypeContext& context) {
+  const auto& attrs = context.attrs.as<FusedConvAttrs>();
+  GRADUS_ASSIGN_OR_RETURN(const TensorType y, ConvOutput(attrs.conv, context.input(0), context.input(1)));
+  const size_t count = 2 + attrs.has_residual + attrs.has_bias;
+  if (context.inputs.size() != count) {
+    return TypeError(absl::StrCat(count, " inputs for these attributes"), absl::StrCat(context.inputs.size()));
+  }
+  if (attrs.has_residual && context.input(2) != y) {
+    return TypeError(absl::StrCat("a residual of ", y.ToString()), context.input(2).ToString());
+  }
+  if (attrs.has_bias) GRADUS_RETURN_IF_ERROR(CheckBias(context.inputs.back(), context.shape(1)[0]));
+  return std::vector<TensorType>{y};
+}
+
 absl::StatusOr<std::vector<TensorType>> ConvBackwardDataTypes(const TypeContext& context) {
   const auto& attrs = context.attrs.as<ConvBackwardDataAttrs>();
   const TensorType &dy = context.input(0), &w = context.input(1);
@@ -152,6 +166,12 @@ double BackwardWeightsMacs(const TypeContext& context, absl::Span<const TensorTy
 }
 
 REGISTER_OP(Conv).Inputs(2, 3).Types(ConvTypes).Gradient(ConvGradient).Macs(ForwardMacs);
+REGISTER_OP(FusedConv)
+    .Inputs(2, 4)
+    .Types(FusedConvTypes)
+    .NoGradient("made by a pass after differentiation")
+    .Macs(ForwardMacs)
+    .InPlace(2, 0);
 REGISTER_OP(ConvBackwardData)
     .Inputs(2)
     .Types(ConvBackwardDataTypes)

@@ -6,6 +6,8 @@
 //   o], i = i(o, k) ConvBackwardWeights {conv, has_bias} (x, dy)     -> dw[, db]     dw[f, c, k] = sum_{n, o} x[n, c,
 //   i(o, k)] dy[n, f, o]
 //                                                                    db[f] = sum_{n, o} dy[n, f, o]
+//   FusedConv {conv, ...} (x, w, [r], [b]) -> y    y = relu(conv(x, w) + b + r), relu, b and r where the attributes say
+//                                                  so; made by passes (ops/passes/), after differentiation
 //
 // with i(o, k) = o stride - pad_begin + k dilation (zero outside the input) and
 //   x: f32[N, C, spatial...], y: f32[N, filters, spatial'...], w: f32[filters, C / groups, kernel...], b: f32[filters].
@@ -28,6 +30,18 @@ struct ConvAttrs {
   void ForEach(F&& field) const {
     window.ForEach(field);
     field("groups", groups);
+  }
+};
+
+struct FusedConvAttrs {
+  ConvAttrs conv;
+  bool has_residual = false, has_bias = false, relu = false;
+  template <typename F>
+  void ForEach(F&& field) const {
+    conv.ForEach(field);
+    field("has_residual", has_residual);
+    field("has_bias", has_bias);
+    field("relu", relu);
   }
 };
 

@@ -38,34 +38,12 @@ class Scratch {
     return total;
   }
 
-  static constexpr int kMostTables = 4;
+  static constexpr int kMostTables = 5;
 
  private:
   const ChannelRows& rows_;
   double* sums_;
 };
-
-// Fills both sums of every part: add(offset, elements, period, sum 0, sum 1) adds those of one run.
-template <typename Add>
-void SumParts(const ChannelRows& rows, const BlockRange& range, const Scratch& scratch, const Add& add) {
-  rows.ForEachPart(range, [&](int64_t block, int64_t part) {
-    double* const sums[2] = {scratch.sum(part, 0) + block * rows.lanes, scratch.sum(part, 1) + block * rows.lanes};
-    for (double* sum : sums) std::fill_n(sum, rows.lanes, 0.0);
-    const bool direct = rows.period == rows.lanes;
-    double repeated[2][kStackPeriod];
-    if (!direct) {
-      for (auto& sum : repeated) std::fill_n(sum, rows.period, 0.0);
-    }
-    double* const target[2] = {direct ? sums[0] : repeated[0], direct ? sums[1] : repeated[1]};
-    rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) { add(offset, n, rows.period, target[0], target[1]); });
-    if (direct) return;
-    for (int which = 0; which < 2; ++which) {
-      for (int64_t first = 0; first < rows.period; first += rows.lanes) {
-        for (int64_t lane = 0; lane < rows.lanes; ++lane) sums[which][lane] += repeated[which][first + lane];
-      }
-    }
-  });
-}
 
 // The entries of some tables for one block, repeated to the period.
 template <int kTables>
@@ -87,6 +65,29 @@ class BlockTables {
   float repeated_[kTables][kStackPeriod];
 };
 
+// Fills both sums of every part: add(tables, offset, elements, sum 0, sum 1) adds those of one run.
+template <int kTables, typename Add>
+void SumParts(const ChannelRows& rows, const BlockRange& range, const Scratch& scratch, const Add& add) {
+  rows.ForEachPart(range, [&](int64_t block, int64_t part) {
+    double* const sums[2] = {scratch.sum(part, 0) + block * rows.lanes, scratch.sum(part, 1) + block * rows.lanes};
+    for (double* sum : sums) std::fill_n(sum, rows.lanes, 0.0);
+    const bool direct = rows.period == rows.lanes;
+    double repeated[2][kStackPeriod];
+    if (!direct) {
+      for (auto& sum : repeated) std::fill_n(sum, rows.period, 0.0);
+    }
+    double* const target[2] = {direct ? sums[0] : repeated[0], direct ? sums[1] : repeated[1]};
+    const BlockTables<kTables> tables(rows, scratch, block);
+    rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) { add(tables, offset, n, target[0], target[1]); });
+    if (direct) return;
+    for (int which = 0; which < 2; ++which) {
+      for (int64_t first = 0; first < rows.period; first += rows.lanes) {
+        for (int64_t lane = 0; lane < rows.lanes; ++lane) sums[which][lane] += repeated[which][first + lane];
+      }
+    }
+  });
+}
+
 // Padding has zeros in every table, which make zeros of zeros.
 void ClearPadding(const ChannelRows& rows, const Scratch& scratch) {
   for (int t = 0; t < Scratch::kMostTables; ++t) {
@@ -94,26 +95,34 @@ void ClearPadding(const ChannelRows& rows, const Scratch& scratch) {
   }
 }
 
-// y of the tables mean, factor, shift.
+// y of the tables mean, factor, shift; `residual` may be null.
 void NormaliseParts(const ChannelRows& rows, const BlockRange& range, const Scratch& scratch, const float* x,
-                    float* y) {
+                    const float* residual, bool relu, float* y) {
   rows.ForEachPart(range, [&](int64_t block, int64_t part) {
     const BlockTables<3> tables(rows, scratch, block);
     rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) {
-      Normalise(x + offset, n, rows.period, {tables[0], tables[1], tables[2]}, y + offset);
+      Normalise(x + offset, n, rows.period, {tables[0], tables[1], tables[2]},
+                {residual == nullptr ? nullptr : residual + offset, relu}, y + offset);
     });
   });
 }
 
-// Where inputs of the node are; -1: there is none.
-struct Vectors {
-  int scale, shift;
-  double Scale(const Buffers& b, int64_t c) const { return scale < 0 ? 1 : b.in<float>(scale)[c]; }
+// Where inputs of the node are, and what it does; -1: there is none.
+struct Form {
+  double epsilon;
+  int residual, scale, shift;
+  bool relu;
+
+  double Factor(const Buffers& b, int64_t c, float variance) const {
+    return (scale < 0 ? 1 : b.in<float>(scale)[c]) / std::sqrt(variance + epsilon);
+  }
   double Shift(const Buffers& b, int64_t c) const { return shift < 0 ? 0 : b.in<float>(shift)[c]; }
+  const float* Residual(const Buffers& b) const { return residual < 0 ? nullptr : b.in<float>(residual); }
 };
 
-Vectors FindVectors(const BatchNormAttrs& attrs, int first) {
-  return {attrs.has_scale ? first : -1, attrs.has_shift ? first + attrs.has_scale : -1};
+// `first`: the first of the inputs that the attributes speak of.
+Form MakeForm(const BatchNormAttrs& attrs, int first, bool relu = false, int residual = -1) {
+  return {attrs.epsilon, residual, attrs.has_scale ? first : -1, attrs.has_shift ? first + attrs.has_scale : -1, relu};
 }
 
 void SetTables(const Scratch& scratch, int64_t c, std::initializer_list<double> values) {
@@ -121,62 +130,69 @@ void SetTables(const Scratch& scratch, int64_t c, std::initializer_list<double> 
   for (double value : values) scratch.table(t++)[c] = static_cast<float>(value);
 }
 
-void Forward(const ChannelRows& rows, double epsilon, const Vectors& vectors, const Buffers& b) {
+// Normalises by the statistics as the outputs have them, so that a backward operation computes the very same.
+void Forward(const ChannelRows& rows, const Form& form, const Buffers& b) {
   const Scratch scratch(rows, b.scratch);
   ClearPadding(rows, scratch);
   const float* x = b.in<float>(0);
   const double m = static_cast<double>(rows.rows);
-  rows.ForEachRange(1, [&](const BlockRange& range) {
-    SumParts(rows, range, scratch, [&](int64_t offset, int64_t n, int64_t period, double* sum, double* square) {
-      AddSquares(x + offset, n, period, sum, square);
-    });
+  rows.ForEachRange(form.residual < 0 ? 1 : 2, [&](const BlockRange& range) {
+    SumParts<0>(rows, range, scratch,
+                [&](const BlockTables<0>&, int64_t offset, int64_t n, double* sum, double* square) {
+                  AddSquares(x + offset, n, rows.period, sum, square);
+                });
     rows.ForEachChannel(range, [&](int64_t c) {
       const double mean = scratch.Total(c, 0) / m, difference = scratch.Total(c, 1) / m - mean * mean;
-      const double variance = difference < 0 ? 0 : difference;  // not a number stays so
+      const auto variance = static_cast<float>(difference < 0 ? 0 : difference);  // not a number stays so
       b.out<float>(1)[c] = static_cast<float>(mean);
-      b.out<float>(2)[c] = static_cast<float>(variance);
-      SetTables(scratch, c, {mean, vectors.Scale(b, c) / std::sqrt(variance + epsilon), vectors.Shift(b, c)});
+      b.out<float>(2)[c] = variance;
+      SetTables(scratch, c, {mean, form.Factor(b, c, variance), form.Shift(b, c)});
     });
-    NormaliseParts(rows, range, scratch, x, b.out<float>(0));
+    NormaliseParts(rows, range, scratch, x, form.Residual(b), form.relu, b.out<float>(0));
   });
 }
 
-void Inference(const ChannelRows& rows, double epsilon, const Vectors& vectors, const Buffers& b) {
+// `mean`: the input that holds the means, behind which come the variances.
+void Inference(const ChannelRows& rows, const Form& form, int mean, const Buffers& b) {
   const Scratch scratch(rows, b.scratch);
   ClearPadding(rows, scratch);
   const BlockRange all = {0, rows.blocks};
   rows.ForEachChannel(all, [&](int64_t c) {
-    const double factor = vectors.Scale(b, c) / std::sqrt(b.in<float>(2)[c] + epsilon);
-    SetTables(scratch, c, {b.in<float>(1)[c], factor, vectors.Shift(b, c)});
+    SetTables(scratch, c, {b.in<float>(mean)[c], form.Factor(b, c, b.in<float>(mean + 1)[c]), form.Shift(b, c)});
   });
-  NormaliseParts(rows, all, scratch, b.in<float>(0), b.out<float>(0));
+  NormaliseParts(rows, all, scratch, b.in<float>(0), form.Residual(b), form.relu, b.out<float>(0));
 }
 
-// With s = sum(dy), t = sum(dy (x - mean)), r = 1 / sqrt(variance + epsilon):
-//   dx = scale r (dy - s / m - (x - mean) r^2 t / m),   dscale = r t,   dshift = s
-void Backward(const ChannelRows& rows, const BatchNormAttrs& attrs, const Vectors& vectors, const Buffers& b) {
+// With g = dy, or dy where y > 0, s = sum(g), t = sum(g (x - mean)), r = 1 / sqrt(variance + epsilon):
+//   dx = scale r (g - s / m - (x - mean) r^2 t / m),   dscale = r t,   dshift = s
+void Backward(const ChannelRows& rows, const BatchNormAttrs& attrs, const Form& form, const Buffers& b) {
   const Scratch scratch(rows, b.scratch);
   ClearPadding(rows, scratch);
   const float *x = b.in<float>(0), *dy = b.in<float>(1);
   float* dx = b.out<float>(0);
   const double m = static_cast<double>(rows.rows);
   rows.ForEachRange(2, [&](const BlockRange& range) {
-    SumParts(rows, range, scratch, [&](int64_t offset, int64_t n, int64_t period, double* sum, double* product) {
-      AddProducts(dy + offset, x + offset, n, period, sum, product);
+    rows.ForEachChannel(range, [&](int64_t c) {
+      SetTables(scratch, c, {b.in<float>(2)[c], form.Factor(b, c, b.in<float>(3)[c]), form.Shift(b, c)});
     });
+    SumParts<3>(rows, range, scratch,
+                [&](const BlockTables<3>& tables, int64_t offset, int64_t n, double* sum, double* product) {
+                  AddProducts(dy + offset, x + offset, n, rows.period, {tables[0], tables[1], tables[2]}, form.relu,
+                              sum, product);
+                });
     rows.ForEachChannel(range, [&](int64_t c) {
       const double mean = b.in<float>(2)[c], r = 1 / std::sqrt(b.in<float>(3)[c] + attrs.epsilon);
       const double s = scratch.Total(c, 0), t = scratch.Total(c, 1) - mean * s;
-      const double factor = vectors.Scale(b, c) * r;
+      const double factor = form.Factor(b, c, b.in<float>(3)[c]);
       if (attrs.has_scale) b.out<float>(1)[c] = static_cast<float>(r * t);
       if (attrs.has_shift) b.out<float>(1 + attrs.has_scale)[c] = static_cast<float>(s);
-      SetTables(scratch, c, {mean, factor, factor * r * r * t / m, factor * s / m});
+      SetTables(scratch, c, {mean, factor, form.Shift(b, c), factor * r * r * t / m, factor * s / m});
     });
     rows.ForEachPart(range, [&](int64_t block, int64_t part) {
-      const BlockTables<4> tables(rows, scratch, block);
+      const BlockTables<5> tables(rows, scratch, block);
       rows.ForEachRun(block, part, [&](int64_t offset, int64_t n) {
-        NormaliseBackward(x + offset, dy + offset, n, rows.period, {tables[0], tables[1], tables[2], tables[3]},
-                          dx + offset);
+        NormaliseBackward(x + offset, dy + offset, n, rows.period,
+                          {{tables[0], tables[1], tables[2]}, tables[3], tables[4]}, form.relu, dx + offset);
       });
     });
   });
@@ -201,26 +217,48 @@ std::vector<Candidate> LaneCandidate(const KernelContext& context, int tensors, 
   return {FunctionCandidate("gradus:lanes", std::move(inputs), std::move(outputs), function, Scratch::Bytes(rows))};
 }
 
-absl::StatusOr<std::vector<Candidate>> ForwardCandidates(const KernelContext& context) {
-  const auto& attrs = context.attrs<BatchNormAttrs>();
-  return LaneCandidate(context, 1,
-                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 1)](
-                           const ChannelRows& rows, const Buffers& b) { Forward(rows, epsilon, vectors, b); });
+std::vector<Candidate> ForwardCandidates(const KernelContext& context, const Form& form) {
+  return LaneCandidate(context, form.residual < 0 ? 1 : 2,
+                       [form](const ChannelRows& rows, const Buffers& b) { Forward(rows, form, b); });
 }
 
-absl::StatusOr<std::vector<Candidate>> InferenceCandidates(const KernelContext& context) {
-  const auto& attrs = context.attrs<BatchNormAttrs>();
-  return LaneCandidate(context, 1,
-                       [epsilon = attrs.epsilon, vectors = FindVectors(attrs, 3)](
-                           const ChannelRows& rows, const Buffers& b) { Inference(rows, epsilon, vectors, b); });
+std::vector<Candidate> InferenceCandidates(const KernelContext& context, const Form& form, int mean) {
+  return LaneCandidate(context, form.residual < 0 ? 1 : 2,
+                       [form, mean](const ChannelRows& rows, const Buffers& b) { Inference(rows, form, mean, b); });
 }
 
-absl::StatusOr<std::vector<Candidate>> BackwardCandidates(const KernelContext& context) {
+std::vector<Candidate> BackwardCandidates(const KernelContext& context, bool relu) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
-  return LaneCandidate(context, 2, [attrs, vectors = FindVectors(attrs, 4)](const ChannelRows& rows, const Buffers& b) {
-    Backward(rows, attrs, vectors, b);
-  });
+  Form form = MakeForm(attrs, 4, relu);
+  if (!relu) form.shift = -1;  // no input
+  return LaneCandidate(context, 2,
+                       [attrs, form](const ChannelRows& rows, const Buffers& b) { Backward(rows, attrs, form, b); });
 }
+
+using Factory = absl::StatusOr<std::vector<Candidate>>;
+
+Factory BatchNormCandidates(const KernelContext& context) {
+  return ForwardCandidates(context, MakeForm(context.attrs<BatchNormAttrs>(), 1));
+}
+Factory BatchNormReluCandidates(const KernelContext& context) {
+  return ForwardCandidates(context, MakeForm(context.attrs<BatchNormAttrs>(), 1, /*relu=*/true));
+}
+Factory BatchNormAddCandidates(const KernelContext& context) {
+  const auto& attrs = context.attrs<BatchNormAddAttrs>();
+  return ForwardCandidates(context, MakeForm(attrs.norm, 2, attrs.relu, /*residual=*/1));
+}
+Factory BatchNormInferenceCandidates(const KernelContext& context) {
+  return InferenceCandidates(context, MakeForm(context.attrs<BatchNormAttrs>(), 3), 1);
+}
+Factory BatchNormInferenceReluCandidates(const KernelContext& context) {
+  return InferenceCandidates(context, MakeForm(context.attrs<BatchNormAttrs>(), 3, /*relu=*/true), 1);
+}
+Factory BatchNormInferenceAddCandidates(const KernelContext& context) {
+  const auto& attrs = context.attrs<BatchNormAddAttrs>();
+  return InferenceCandidates(context, MakeForm(attrs.norm, 4, attrs.relu, /*residual=*/1), 2);
+}
+Factory BatchNormBackwardCandidates(const KernelContext& context) { return BackwardCandidates(context, false); }
+Factory BatchNormReluBackwardCandidates(const KernelContext& context) { return BackwardCandidates(context, true); }
 
 absl::StatusOr<std::vector<Candidate>> RunningAverageCandidates(const KernelContext& context) {
   const auto& attrs = context.attrs<RunningAverageAttrs>();
@@ -237,9 +275,14 @@ absl::StatusOr<std::vector<Candidate>> RunningAverageCandidates(const KernelCont
 
 }  // namespace
 
-REGISTER_KERNEL(BatchNorm, ForwardCandidates);
-REGISTER_KERNEL(BatchNormInference, InferenceCandidates);
-REGISTER_KERNEL(BatchNormBackward, BackwardCandidates);
+REGISTER_KERNEL(BatchNorm, BatchNormCandidates);
+REGISTER_KERNEL(BatchNormRelu, BatchNormReluCandidates);
+REGISTER_KERNEL(BatchNormAdd, BatchNormAddCandidates);
+REGISTER_KERNEL(BatchNormInference, BatchNormInferenceCandidates);
+REGISTER_KERNEL(BatchNormInferenceRelu, BatchNormInferenceReluCandidates);
+REGISTER_KERNEL(BatchNormInferenceAdd, BatchNormInferenceAddCandidates);
+REGISTER_KERNEL(BatchNormBackward, BatchNormBackwardCandidates);
+REGISTER_KERNEL(BatchNormReluBackward, BatchNormReluBackwardCandidates);
 REGISTER_KERNEL(RunningAverage, RunningAverageCandidates);
 
 }  // namespace gradus

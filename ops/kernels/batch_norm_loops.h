@@ -11,21 +11,33 @@ namespace gradus {
 // sum[i % period] += x[i], square[i % period] += x[i]^2: in double, so that a large mean costs the variance nothing.
 void AddSquares(const float* x, int64_t n, int64_t period, double* sum, double* square);
 
-// sum[i % period] += x[i], product[i % period] += x[i] y[i].
-void AddProducts(const float* x, const float* y, int64_t n, int64_t period, double* sum, double* product);
-
-// y = (x - mean) factor + shift; y may be x. Tables of `period` entries.
+// The normalisation: (x - mean) factor + shift. Tables of `period` entries.
 struct NormaliseTables {
   const float *mean, *factor, *shift;
 };
-void Normalise(const float* x, int64_t n, int64_t period, const NormaliseTables& tables, float* y);
 
-// dx = factor dy - slope (x - mean) - offset; dx may be dy.
+// What becomes of it: y = relu(normal + residual). No residual: null.
+struct NormaliseThen {
+  const float* residual;
+  bool relu;
+};
+void Normalise(const float* x, int64_t n, int64_t period, const NormaliseTables& tables, const NormaliseThen& then,
+               float* y);  // y may be x or the residual
+
+// g is dy or, with `relu`, dy where the normalisation of x is above 0 and 0 elsewhere: bit for bit where Normalise
+// gives more than 0.
+
+// sum[i % period] += g[i], product[i % period] += g[i] x[i].
+void AddProducts(const float* dy, const float* x, int64_t n, int64_t period, const NormaliseTables& tables, bool relu,
+                 double* sum, double* product);
+
+// dx = factor g - slope (x - mean) - offset; dx may be dy.
 struct BackwardTables {
-  const float *mean, *factor, *slope, *offset;
+  NormaliseTables normalise;
+  const float *slope, *offset;
 };
 void NormaliseBackward(const float* x, const float* dy, int64_t n, int64_t period, const BackwardTables& tables,
-                       float* dx);
+                       bool relu, float* dx);
 
 }  // namespace gradus
 

@@ -18,6 +18,7 @@
 #include "graph/kernel.h"
 #include "graph/onednn_kernel.h"
 #include "graph/op.h"
+#include "ops/kernels/conv_epilogue.h"
 #include "ops/kernels/conv_runs.h"
 #include "ops/kernels/direct_conv.h"
 #include "ops/kernels/image_conv.h"
@@ -72,8 +73,9 @@ std::vector<Layout> AtHand(const KernelContext& context, int input) {
 
 // Layouts of the convolution that a backward node is part of; none when it is part of something else.
 const Candidate* ForwardConv(const KernelContext& context) {
-  if (context.forward == nullptr || context.graph.node(context.node.forward).op->name() != "Conv") return nullptr;
-  return context.forward;
+  if (context.forward == nullptr) return nullptr;
+  const std::string& op = context.graph.node(context.node.forward).op->name();
+  return op == "Conv" || op == "FusedConv" ? context.forward : nullptr;
 }
 
 // Collects candidates, each once, in the order of their worth.
@@ -82,14 +84,22 @@ class Candidates {
   // Adds what `make` gives, which may throw and may give an empty descriptor where oneDNN cannot.
   template <typename Make>
   void Try(const Make& make, const std::vector<OneDnnArgument>& inputs, const std::vector<OneDnnArgument>& outputs) {
-    dnnl::primitive_desc_base desc;
-    const absl::Status status = TryOneDnn([&] { desc = make(); });
-    if (!status.ok()) {
-      last_error_ = status;
-    } else if (desc) {
-      const bool by_gemm = absl::StrContains(ImplementationName(desc), "gemm:");
-      Add(IsPlainLoops(desc) ? 4 : by_gemm ? 2 : 1, OneDnnCandidate(desc, inputs, outputs));
+    const dnnl::primitive_desc_base desc = Describe(make);
+    if (desc) Add(RankOf(desc), OneDnnCandidate(desc, inputs, outputs));
+  }
+
+  // The same of make(attributes), with an epilogue by oneDNN's post-ops where it has generated code for that.
+  template <typename Make>
+  void TryWithEpilogue(const Make& make, const ConvEpilogue& epilogue, const std::vector<OneDnnArgument>& inputs,
+                       const std::vector<OneDnnArgument>& outputs) {
+    if (epilogue.any()) {
+      const dnnl::primitive_desc_base desc = Describe([&] { return make(WithPostOps(epilogue)); });
+      if (desc && !IsPlainLoops(desc)) {
+        return Add(RankOf(desc), DoesEpilogue(epilogue, OneDnnCandidate(desc, inputs, outputs)));
+      }
     }
+    const dnnl::primitive_desc_base desc = Describe([&] { return make(UserScratchpad()); });
+    if (desc) Add(RankOf(desc), AddEpilogue(epilogue, OneDnnCandidate(desc, inputs, outputs)));
   }
 
   void AddOwn(bool pays, std::optional<Candidate> candidate) {
@@ -109,6 +119,19 @@ class Candidates {
     int rank;
     Candidate candidate;
   };
+
+  template <typename Make>
+  dnnl::primitive_desc_base Describe(const Make& make) {
+    dnnl::primitive_desc_base desc;
+    const absl::Status status = TryOneDnn([&] { desc = make(); });
+    if (!status.ok()) last_error_ = status;
+    return desc;
+  }
+
+  static int RankOf(const dnnl::primitive_desc_base& desc) {
+    const bool by_gemm = absl::StrContains(ImplementationName(desc), "gemm:");
+    return IsPlainLoops(desc) ? 4 : by_gemm ? 2 : 1;
+  }
 
   void Add(int rank, Candidate candidate) {
     for (const auto& [other_rank, other] : ranked_) {
@@ -134,48 +157,55 @@ std::optional<memory::desc> AsChannelsLast(const Layout& layout, const Shape& im
 
 dnnl::convolution_forward::primitive_desc ForwardDesc(const Problem& problem, dnnl::prop_kind kind,
                                                       const memory::desc& x, const memory::desc& w,
-                                                      const memory::desc& b, const memory::desc& y) {
+                                                      const memory::desc& b, const memory::desc& y,
+                                                      const dnnl::primitive_attr& attr) {
   using Forward = dnnl::convolution_forward;
   const auto desc = b.data.ndims == 0
                         ? Forward::desc(kind, dnnl::algorithm::convolution_direct, x, w, y, problem.stride,
                                         problem.dilation, problem.pad_begin, problem.pad_end)
                         : Forward::desc(kind, dnnl::algorithm::convolution_direct, x, w, b, y, problem.stride,
                                         problem.dilation, problem.pad_begin, problem.pad_end);
-  return {desc, UserScratchpad(), CpuEngine(), /*allow_empty=*/true};
+  return {desc, attr, CpuEngine(), /*allow_empty=*/true};
 }
 
 // oneDNN asks for it to make a backward primitive.
 dnnl::convolution_forward::primitive_desc Hint(const Problem& problem, const memory::dims& x, const memory::dims& y) {
   return ForwardDesc(problem, dnnl::prop_kind::forward_training, AnyLayout(x), AnyLayout(problem.weights),
-                     memory::desc(), AnyLayout(y));
+                     memory::desc(), AnyLayout(y), UserScratchpad());
 }
 
+// Of Conv and FusedConv.
 absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& context) {
   GRADUS_RETURN_IF_ERROR(CheckSizes(context));
   if (HasEmptyTensor(context)) return std::vector<Candidate>{ZerosCandidate(context)};
-  const auto& attrs = context.attrs<ConvAttrs>();
+  const ConvAttrs& attrs = ConvOf(context.node);
+  const ConvEpilogue epilogue = EpilogueOf(context.node);
   const Problem problem(attrs, context.input_type(1).shape);
   const auto kind = context.inference ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
-  const bool has_bias = context.node.inputs.size() > 2;
   memory::desc b;
   std::vector<OneDnnArgument> inputs = {{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}};
-  if (has_bias) {
-    b = ToDesc(Layout::Plain(context.input_type(2)));
+  if (epilogue.has_bias()) {
+    b = ToDesc(Layout::Plain(context.input_type(epilogue.bias)));
     inputs.push_back({DNNL_ARG_BIAS, 2});
   }
   const Shape &x_shape = context.input_type(0).shape, &y_shape = context.output_type(0).shape;
   Candidates candidates;
   const ConvShapes shapes{attrs, x_shape, context.input_type(1).shape, y_shape};
-  candidates.AddOwn(WinogradPays(shapes), WinogradForward(shapes, has_bias, context.threads));
+  candidates.AddOwn(WinogradPays(shapes), WinogradForward(shapes, epilogue, context.threads));
   const auto runs = ConvRuns::Make(attrs, x_shape, context.input_type(1).shape, y_shape, context.inputs[0]);
   if (runs.has_value()) {
-    candidates.AddOwn(DirectConvPays(*runs, context.threads).forward,
-                      DirectConvForward(*runs, x_shape, y_shape, has_bias, context.threads));
-    candidates.AddOwn(ImageConvPays(*runs), ImageConvForward(*runs, x_shape, y_shape, has_bias, context.threads));
+    const bool has_bias = epilogue.has_bias();
+    const auto add = [&](bool pays, std::optional<Candidate> own) {
+      if (own.has_value()) candidates.AddOwn(pays, AddEpilogue(epilogue, *std::move(own)));
+    };
+    add(DirectConvPays(*runs, context.threads).forward,
+        DirectConvForward(*runs, x_shape, y_shape, has_bias, context.threads));
+    add(ImageConvPays(*runs), ImageConvForward(*runs, x_shape, y_shape, has_bias, context.threads));
   }
   const auto try_layouts = [&](const memory::desc& x, const memory::desc& y) {
     for (const memory::desc& w : Options(problem.weights, AtHand(context, 1))) {
-      candidates.Try([&] { return ForwardDesc(problem, kind, x, w, b, y); }, inputs, {{DNNL_ARG_DST, 0}});
+      const auto make = [&](const dnnl::primitive_attr& attr) { return ForwardDesc(problem, kind, x, w, b, y, attr); };
+      candidates.TryWithEpilogue(make, epilogue, inputs, {{DNNL_ARG_DST, 0}});
     }
   };
   const std::optional<memory::desc> last = AsChannelsLast(context.inputs[0], x_shape);
@@ -266,6 +296,7 @@ absl::StatusOr<std::vector<Candidate>> ConvBackwardWeightsCandidates(const Kerne
 }
 
 REGISTER_KERNEL(Conv, ConvCandidates);
+REGISTER_KERNEL(FusedConv, ConvCandidates);
 REGISTER_KERNEL(ConvBackwardData, ConvBackwardDataCandidates);
 REGISTER_KERNEL(ConvBackwardWeights, ConvBackwardWeightsCandidates);
 

@@ -82,23 +82,32 @@ bool WinogradPays(const ConvShapes& shapes) {
          std::min(conv->channels, conv->filters) >= least_channels && conv->tiles() >= least_tiles;
 }
 
-std::optional<Candidate> WinogradForward(const ConvShapes& shapes, bool has_bias, int threads) {
+std::optional<Candidate> WinogradForward(const ConvShapes& shapes, const ConvEpilogue& epilogue, int threads) {
   const std::optional<winograd::Convolution> conv = Fit(shapes);
   if (!conv.has_value()) return std::nullopt;
   const auto forward = std::make_shared<const winograd::Forward>(*conv, /*reversed=*/false, threads);
   std::vector<Layout> inputs = {Blocked(shapes.x), BlockedWeights(shapes)};
-  if (has_bias) inputs.push_back(Vector(shapes.w[0]));
+  if (epilogue.residual >= 0) inputs.push_back(Blocked(shapes.y));
+  if (epilogue.has_bias()) inputs.push_back(Vector(shapes.w[0]));
   const GroupStrides group(*conv);
-  const auto run = [forward, has_bias, group, groups = shapes.conv.groups](const Buffers& buffers) {
+  const auto run = [forward, epilogue, group, groups = shapes.conv.groups](const Buffers& buffers) {
     for (int64_t g = 0; g < groups; ++g) {
-      winograd::TileEpilogue epilogue;
-      if (has_bias) epilogue.bias = buffers.in<float>(2) + g * group.bias, epilogue.filters = group.bias;
-      forward->Run(buffers.in<float>(0) + g * group.x, buffers.in<float>(1) + g * group.w, epilogue,
+      winograd::TileEpilogue tile;
+      if (epilogue.has_bias()) {
+        tile.bias = buffers.in<float>(epilogue.bias) + g * group.bias;
+        tile.filters = group.bias;
+      }
+      if (epilogue.residual >= 0) tile.add = buffers.in<float>(epilogue.residual) + g * group.y;
+      tile.relu = epilogue.relu;
+      forward->Run(buffers.in<float>(0) + g * group.x, buffers.in<float>(1) + g * group.w, tile,
                    buffers.out<float>(0) + g * group.y, static_cast<float*>(buffers.scratch));
     }
     return absl::OkStatus();
   };
-  return FunctionCandidate(kWinogradConv, std::move(inputs), {Blocked(shapes.y)}, run, forward->scratch_bytes());
+  Candidate candidate =
+      FunctionCandidate(kWinogradConv, std::move(inputs), {Blocked(shapes.y)}, run, forward->scratch_bytes());
+  candidate.in_place = epilogue.residual >= 0;
+  return candidate;
 }
 
 std::optional<Candidate> WinogradBackwardData(const ConvShapes& shapes, int threads) {

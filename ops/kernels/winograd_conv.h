@@ -9,6 +9,7 @@
 #include "core/shape.h"
 #include "graph/kernel.h"
 #include "ops/conv.h"
+#include "ops/kernels/conv_epilogue.h"
 
 namespace gradus {
 
@@ -24,7 +25,7 @@ struct ConvShapes {
 bool WinogradPays(const ConvShapes& shapes);
 
 // None where the form does not fit, or the machine has no AVX2.
-std::optional<Candidate> WinogradForward(const ConvShapes& shapes, bool has_bias, int threads);
+std::optional<Candidate> WinogradForward(const ConvShapes& shapes, const ConvEpilogue& epilogue, int threads);
 std::optional<Candidate> WinogradBackwardData(const ConvShapes& shapes, int threads);
 std::optional<Candidate> WinogradBackwardWeights(const ConvShapes& shapes, bool has_bias, int threads);
 

@@ -31,36 +31,68 @@ std::vector<double> InverseDeviations(const std::vector<double>& variance, doubl
   return result;
 }
 
+// What becomes of the normalised elements; `residual`: an input, or -1.
+struct Then {
+  int residual = -1;
+  bool relu = false;
+};
+
 // `first`: the input that holds the scale, behind which comes the shift.
-void Normalise(ReferenceContext& context, const std::vector<double>& mean, const std::vector<double>& variance,
-               int first) {
-  const auto& attrs = context.attrs<BatchNormAttrs>();
+void Normalise(ReferenceContext& context, const BatchNormAttrs& attrs, const std::vector<double>& mean,
+               const std::vector<double>& variance, int first, const Then& then) {
   const std::vector<double> r = InverseDeviations(variance, attrs.epsilon);
   ForEachElement(context.shape(0), [&](size_t c, size_t i) {
     const double scale = attrs.has_scale ? context.in(first)[c] : 1;
     const double shift = attrs.has_shift ? context.in(first + attrs.has_scale)[c] : 0;
-    context.out(0)[i] = scale * (context.in(0)[i] - mean[c]) * r[c] + shift;
+    const double residual = then.residual < 0 ? 0 : context.in(then.residual)[i];
+    const double y = scale * (context.in(0)[i] - mean[c]) * r[c] + shift + residual;
+    context.out(0)[i] = then.relu ? std::max(y, 0.0) : y;
   });
 }
 
-absl::Status BatchNormReference(ReferenceContext& context) {
+absl::Status Forward(ReferenceContext& context, const BatchNormAttrs& attrs, int first, const Then& then) {
   const std::vector<double>& x = context.in(0);
   const double m = PerChannel(context.shape(0));
   std::vector<double>&mean = context.out(1), &variance = context.out(2);
   ForEachElement(context.shape(0), [&](size_t c, size_t i) { mean[c] += x[i] / m; });
   ForEachElement(context.shape(0), [&](size_t c, size_t i) { variance[c] += (x[i] - mean[c]) * (x[i] - mean[c]) / m; });
-  Normalise(context, mean, variance, 1);
+  Normalise(context, attrs, mean, variance, first, then);
   return absl::OkStatus();
+}
+
+absl::Status BatchNormReference(ReferenceContext& context) {
+  return Forward(context, context.attrs<BatchNormAttrs>(), 1, {});
+}
+
+absl::Status ReluReference(ReferenceContext& context) {
+  return Forward(context, context.attrs<BatchNormAttrs>(), 1, {-1, true});
+}
+
+absl::Status AddReference(ReferenceContext& context) {
+  const auto& attrs = context.attrs<BatchNormAddAttrs>();
+  return Forward(context, attrs.norm, 2, {1, attrs.relu});
 }
 
 absl::Status InferenceReference(ReferenceContext& context) {
-  Normalise(context, context.in(1), context.in(2), 3);
+  Normalise(context, context.attrs<BatchNormAttrs>(), context.in(1), context.in(2), 3, {});
   return absl::OkStatus();
 }
 
-absl::Status BackwardReference(ReferenceContext& context) {
+absl::Status InferenceReluReference(ReferenceContext& context) {
+  Normalise(context, context.attrs<BatchNormAttrs>(), context.in(1), context.in(2), 3, {-1, true});
+  return absl::OkStatus();
+}
+
+absl::Status InferenceAddReference(ReferenceContext& context) {
+  const auto& attrs = context.attrs<BatchNormAddAttrs>();
+  Normalise(context, attrs.norm, context.in(2), context.in(3), 4, {1, attrs.relu});
+  return absl::OkStatus();
+}
+
+// Of `dy`, the gradient by what batch norm gives.
+void Backward(ReferenceContext& context, const std::vector<double>& dy) {
   const auto& attrs = context.attrs<BatchNormAttrs>();
-  const std::vector<double>&x = context.in(0), &dy = context.in(1), &mean = context.in(2);
+  const std::vector<double>&x = context.in(0), &mean = context.in(2);
   const std::vector<double> r = InverseDeviations(context.in(3), attrs.epsilon);
   const auto normal = [&](size_t c, size_t i) { return (x[i] - mean[c]) * r[c]; };
   const double m = PerChannel(context.shape(0));
@@ -75,6 +107,21 @@ absl::Status BackwardReference(ReferenceContext& context) {
   });
   if (attrs.has_scale) context.out(1) = dscale;
   if (attrs.has_shift) context.out(1 + attrs.has_scale) = dshift;
+}
+
+absl::Status BackwardReference(ReferenceContext& context) {
+  Backward(context, context.in(1));
+  return absl::OkStatus();
+}
+
+absl::Status ReluBackwardReference(ReferenceContext& context) {
+  const auto& attrs = context.attrs<BatchNormAttrs>();
+  std::vector<double> dy = context.in(1);
+  Normalise(context, attrs, context.in(2), context.in(3), 4, {});  // into dx, for now
+  for (size_t i = 0; i < dy.size(); ++i) {
+    if (!(context.out(0)[i] > 0)) dy[i] = 0;
+  }
+  Backward(context, dy);
   return absl::OkStatus();
 }
 
@@ -89,8 +136,13 @@ absl::Status RunningAverageReference(ReferenceContext& context) {
 }  // namespace
 
 REGISTER_REFERENCE(BatchNorm, BatchNormReference);
+REGISTER_REFERENCE(BatchNormRelu, ReluReference);
+REGISTER_REFERENCE(BatchNormAdd, AddReference);
 REGISTER_REFERENCE(BatchNormInference, InferenceReference);
+REGISTER_REFERENCE(BatchNormInferenceRelu, InferenceReluReference);
+REGISTER_REFERENCE(BatchNormInferenceAdd, InferenceAddReference);
 REGISTER_REFERENCE(BatchNormBackward, BackwardReference);
+REGISTER_REFERENCE(BatchNormReluBackward, ReluBackwardReference);
 REGISTER_REFERENCE(RunningAverage, RunningAverageReference);
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 #include "ops/conv.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -58,17 +59,32 @@ void ForEachProduct(const ConvAttrs& conv, const Shape& x, const Shape& w, const
   }
 }
 
-absl::Status ConvReference(ReferenceContext& context) {
-  const auto& attrs = context.attrs<ConvAttrs>();
+// `bias`: an input, or -1.
+void Convolve(ReferenceContext& context, const ConvAttrs& conv, int bias) {
   const std::vector<double>&x = context.in(0), &w = context.in(1);
   const Shape& shape = context.outputs[0].shape;
   std::vector<double>& y = context.out(0);
-  if (context.inputs.size() > 2) {
+  if (bias >= 0) {
     const int64_t positions = shape.ElementsBetween(2, shape.rank());
-    for (size_t i = 0; i < y.size(); ++i) y[i] = context.in(2)[static_cast<int64_t>(i) / positions % shape[1]];
+    for (size_t i = 0; i < y.size(); ++i) y[i] = context.in(bias)[static_cast<int64_t>(i) / positions % shape[1]];
   }
-  ForEachProduct(attrs, context.shape(0), context.shape(1), shape,
+  ForEachProduct(conv, context.shape(0), context.shape(1), shape,
                  [&](int64_t xi, int64_t wi, int64_t yi) { y[yi] += x[xi] * w[wi]; });
+}
+
+absl::Status ConvReference(ReferenceContext& context) {
+  Convolve(context, context.attrs<ConvAttrs>(), context.inputs.size() > 2 ? 2 : -1);
+  return absl::OkStatus();
+}
+
+absl::Status FusedConvReference(ReferenceContext& context) {
+  const auto& attrs = context.attrs<FusedConvAttrs>();
+  Convolve(context, attrs.conv, attrs.has_bias ? 2 + attrs.has_residual : -1);
+  std::vector<double>& y = context.out(0);
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (attrs.has_residual) y[i] += context.in(2)[i];
+    if (attrs.relu) y[i] = std::max(y[i], 0.0);
+  }
   return absl::OkStatus();
 }
 
@@ -96,6 +112,7 @@ absl::Status ConvBackwardWeightsReference(ReferenceContext& context) {
 }
 
 REGISTER_REFERENCE(Conv, ConvReference);
+REGISTER_REFERENCE(FusedConv, FusedConvReference);
 REGISTER_REFERENCE(ConvBackwardData, ConvBackwardDataReference);
 REGISTER_REFERENCE(ConvBackwardWeights, ConvBackwardWeightsReference);
 

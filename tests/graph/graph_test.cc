@@ -131,8 +131,7 @@ TEST(GraphTest, RebuildDropsAndReplaces) {
   const Value b = AddNode(&graph, "ToySine", "b", {x});
   AddNode(&graph, "AddN", "sum", {a, b, w});
   std::vector<int> moved;
-  const Graph rebuilt =
-      std::move(graph).Rebuild({true, true, false, true, false, true}, {0, 1, 2, 3, a.node, 5}, &moved);
+  const Graph rebuilt = std::move(graph).Rebuild({{0, 1, 3, 5}, {{b, a}}, {}}, &moved);
   EXPECT_EQ(rebuilt.ToString(),
             "%0 = Input() {type=f32[2]} : f32[2]  # x\n"
             "%1 = Variable() {variable=0 type=f32[2]} : f32[2]  # w\n"

@@ -32,6 +32,7 @@ class PassesTest : public testing::Test {
   void Fetch(const char* name, Value value) { program_.fetches.push_back({name, value}); }
 
   Program program_;
+  PassLog log_;
 };
 
 TEST_F(PassesTest, PruneKeepsWhatIsFetchedWrittenOrAGradient) {
@@ -48,7 +49,7 @@ TEST_F(PassesTest, PruneKeepsWhatIsFetchedWrittenOrAGradient) {
   ASSERT_TRUE(program_.graph.Assign(w, written, Stage::kUpdate).ok());
   Fetch("output/y", fetched);
   program_.gradients.emplace_back(gradient, w);
-  ASSERT_TRUE(Prune(&program_).ok());
+  ASSERT_TRUE(Prune(&program_, &log_).ok());
   EXPECT_EQ(Print(program_),
             "%0 = Input() {type=f32[2]} : f32[2]  # x\n"
             "%1 = Variable() {variable=0 type=f32[2]} : f32[2]  # w\n"
@@ -68,7 +69,7 @@ TEST_F(PassesTest, PruneKeepsForwardPartners) {
   const auto gradients = AddGradients(&program_.graph, {y}, {dy}, {x});
   ASSERT_TRUE(gradients.ok());
   Fetch("dx", (*gradients)[0]);
-  ASSERT_TRUE(Prune(&program_).ok());
+  ASSERT_TRUE(Prune(&program_, &log_).ok());
   const Graph& graph = program_.graph;
   EXPECT_EQ(graph.node(program_.fetches[0].value).forward, graph.Find("y"));
   EXPECT_GE(graph.Find("y"), 0);
@@ -82,7 +83,7 @@ TEST_F(PassesTest, MergeEqualMergesChains) {
   const Value sum = Node("AddN", "sum", {a2, b2, c});
   Fetch("sum", sum);
   Fetch("b2", b2);
-  ASSERT_TRUE(MergeEqual(&program_).ok());
+  ASSERT_TRUE(MergeEqual(&program_, &log_).ok());
   EXPECT_EQ(Print(program_),
             "%0 = Input() {type=f32[2]} : f32[2]  # x\n"
             "%1 = ToySine(%0) : f32[2]  # a\n"
@@ -101,7 +102,7 @@ TEST_F(PassesTest, MergeEqualLeavesNoiseInputsAndStagesAlone) {
   Node("ToySine", "s2", {y});
   Node("ToySine", "s3", {x}, {}, Stage::kCommit);
   const std::string before = Print(program_);
-  ASSERT_TRUE(MergeEqual(&program_).ok());
+  ASSERT_TRUE(MergeEqual(&program_, &log_).ok());
   EXPECT_EQ(Print(program_), before);
 }
 
@@ -109,7 +110,7 @@ TEST_F(PassesTest, MergeEqualMergesEveryOutput) {
   const Value x = Input("x");
   const Value a = Node("ToySplit", "a", {x}), b = Node("ToySplit", "b", {x});
   Fetch("sum", Node("AddN", "sum", {Value{a.node, 1}, Value{b.node, 1}, b}));
-  ASSERT_TRUE(MergeEqual(&program_).ok());
+  ASSERT_TRUE(MergeEqual(&program_, &log_).ok());
   EXPECT_EQ(Print(program_),
             "%0 = Input() {type=f32[2]} : f32[2]  # x\n"
             "%1 = ToySplit(%0) : f32[2], f32[2]  # a\n"
@@ -125,7 +126,7 @@ TEST_F(PassesTest, MergeEqualRedirectsForwardPartners) {
   const auto gradients = AddGradients(&program_.graph, {sum}, {Value{}}, {x});
   ASSERT_TRUE(gradients.ok());
   Fetch("dx", (*gradients)[0]);
-  ASSERT_TRUE(MergeEqual(&program_).ok());
+  ASSERT_TRUE(MergeEqual(&program_, &log_).ok());
   EXPECT_EQ(Print(program_),
             "%0 = Input() {type=f32[2]} : f32[2]  # x\n"
             "%1 = ToySine(%0) : f32[2]  # a\n"
@@ -150,13 +151,13 @@ TEST_F(PassesTest, RunsInOrderAndShowsEachResult) {
   };
   Program copy = program_;
   ASSERT_TRUE(RunPasses(&copy, options).ok());
-  EXPECT_EQ(seen, (std::vector<std::string>{": 5", "prune: 4", "merge_equal: 3"}));
+  EXPECT_EQ(seen, (std::vector<std::string>{": 5", "prune: 4", "merge_equal: 3", "hoist_constants: 3"}));
 
   seen.clear();
   options.skip = {"prune"};
   copy = program_;
   ASSERT_TRUE(RunPasses(&copy, options).ok());
-  EXPECT_EQ(seen, (std::vector<std::string>{": 5", "merge_equal: 3"}));
+  EXPECT_EQ(seen, (std::vector<std::string>{": 5", "merge_equal: 3", "hoist_constants: 3"}));
 
   options.skip = {"prun"};
   EXPECT_EQ(RunPasses(&program_, options).message(), "there is no pass 'prun' to skip; did you mean 'prune'?");
@@ -164,11 +165,14 @@ TEST_F(PassesTest, RunsInOrderAndShowsEachResult) {
 
 // What a pass with a bug might do: lets one node take the place of another.
 absl::Status Replace(Program* program, int node, int with) {
-  const int size = program->graph.size();
-  std::vector<int> same_as(size), moved;
-  std::iota(same_as.begin(), same_as.end(), 0);
-  same_as[node] = with;
-  program->graph = std::move(program->graph).Rebuild(std::vector<bool>(size, true), same_as, &moved);
+  Graph::Rebuilding rebuilding;
+  rebuilding.order.resize(program->graph.size());
+  std::iota(rebuilding.order.begin(), rebuilding.order.end(), 0);
+  for (int output = 0; output < static_cast<int>(program->graph.node(node).outputs.size()); ++output) {
+    rebuilding.values[{node, output}] = {with, output};
+  }
+  std::vector<int> moved;
+  program->graph = std::move(program->graph).Rebuild(rebuilding, &moved);
   return absl::OkStatus();
 }
 
@@ -177,7 +181,7 @@ class VerifyTest : public PassesTest {
   // What RunPasses says about a pass that puts `with` in the place of `value`.
   std::string ErrorOfReplacing(Value value, Value with) {
     Program program = program_;
-    const std::vector<Pass> passes = {{"broken", [&](Program* p) { return Replace(p, value.node, with.node); }}};
+    const std::vector<Pass> passes = {{"broken", [&](Program* p, PassLog*) { return Replace(p, value.node, with.node); }}};
     return std::string(RunPasses(&program, {}, passes).message());
   }
 };

@@ -217,5 +217,52 @@ TEST_F(SessionTest, SeveralThreadsInferOverOneStore) {
   EXPECT_EQ(right, std::vector<int>(kThreads, kRuns));
 }
 
+// y = x (2 w): the product of w is made when w has changed.
+Program Derived(int64_t batch) {
+  Program program;
+  const Value x = AddInput(&program.graph, "image", F32({batch}));
+  const Value w = AddVariable(&program.graph, "w", F32({1}));
+  const Value twice = AddNode(&program.graph, "ToyScale", "twice", {w}, FactorAttrs{2});
+  const Value wide = AddNode(&program.graph, "BroadcastTo", "wide", {twice}, ShapeAttrs{{batch}});
+  program.fetches.push_back({"output/y", AddNode(&program.graph, "ToyMultiply", "y", {x, wide})});
+  program.inference = true;
+  return program;
+}
+
+TEST_F(SessionTest, DerivedVariablesFollowTheirSources) {
+  Session session = MakeSession();
+  const absl::StatusOr<Plan*> writer = session.Compile(Product(2));
+  const absl::StatusOr<Plan*> reader = session.Compile(Derived(2)), wider = session.Compile(Derived(3));
+  ASSERT_TRUE(writer.ok() && reader.ok() && wider.ok()) << reader.status();
+  EXPECT_EQ((*reader)->steps().size(), 1u);
+  SetW(1);
+  EXPECT_EQ(RunOn(&session, *reader, {1, 2}), (Floats{2, 4}));
+  EXPECT_EQ(RunOn(&session, *reader, {1, 2}), (Floats{2, 4}));
+  SetW(5);
+  EXPECT_EQ(RunOn(&session, *wider, {1, 2, 3}), (Floats{10, 20, 30}));
+  EXPECT_EQ(RunOn(&session, *reader, {1, 2}), (Floats{10, 20}));
+  EXPECT_EQ(RunOn(&session, *writer, {1, 2}), (Floats{5, 10}));
+  ASSERT_TRUE(session.Run(*writer, Stage::kUpdate).ok());  // doubles w
+  EXPECT_EQ(RunOn(&session, *reader, {1, 2}), (Floats{20, 40}));
+}
+
+TEST_F(SessionTest, SessionsOfOneStoreShareDerivedVariables) {
+  Session first = MakeSession(), second = MakeSession();
+  const absl::StatusOr<Plan*> one = first.Compile(Derived(2));
+  const int size = variables_->size();
+  const absl::StatusOr<Plan*> other = second.Compile(Derived(2));
+  ASSERT_TRUE(one.ok() && other.ok());
+  EXPECT_EQ(variables_->size(), size);
+  for (float w : {3.0f, 4.0f}) {
+    SetW(w);
+    Floats results[2];
+    std::thread thread([&] { results[0] = RunOn(&first, *one, {1, 2}); });
+    results[1] = RunOn(&second, *other, {1, 2});
+    thread.join();
+    EXPECT_EQ(results[0], (Floats{2 * w, 4 * w}));
+    EXPECT_EQ(results[1], (Floats{2 * w, 4 * w}));
+  }
+}
+
 }  // namespace
 }  // namespace gradus

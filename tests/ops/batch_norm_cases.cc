@@ -65,6 +65,26 @@ std::vector<OpCase> Cases(int tensors, bool statistics, bool with_shift) {
   return cases;
 }
 
+// Masked sums are made in pieces: some of a row's channels, some rows and a rest.
+std::vector<OpCase> ReluBackwardCases() {
+  std::vector<OpCase> cases = Cases(2, true, true);
+  cases.push_back(NormCase({"channels_of_two_pieces", F32({3, 1060})}, 2, true, true));
+  cases.push_back(NormCase({"rows_of_two_pieces", F32({1, 16, 15, 9})}, 2, true, true));
+  return cases;
+}
+
+// With a residual, with and without relu.
+std::vector<OpCase> AddCases(bool statistics) {
+  std::vector<OpCase> cases;
+  bool relu = true;
+  for (const NormShape& shape : NormShapes()) {
+    cases.push_back(NormCase(shape, 2, statistics, true));
+    cases.back().attrs = BatchNormAddAttrs{{shape.epsilon, shape.scale, shape.shift}, relu};
+    relu = !relu;
+  }
+  return cases;
+}
+
 std::vector<OpCase> AverageCases() {
   std::vector<OpCase> cases;
   for (int64_t channels : {0, 1, 2, 7, 16, 20, 33, 150, 1000}) {
@@ -118,7 +138,7 @@ REGISTER_OP_CASES(BatchNormBackward, Cases(2, true, false),
                       {"dy_of_another_shape",
                        {F32({2, 3}), F32({3, 2}), F32({3}), F32({3})},
                        kNone,
-                       "expected dy of x's type, f32[2, 3]; got f32[3, 2]"},
+                       "expected a tensor of x's type, f32[2, 3]; got f32[3, 2]"},
                       {"no_scale",
                        {F32({2, 3}), F32({2, 3}), F32({3}), F32({3})},
                        kBoth,
@@ -131,6 +151,66 @@ REGISTER_OP_CASES(BatchNormBackward, Cases(2, true, false),
                        {F32({3}), F32({3}), F32({3}), F32({3})},
                        kNone,
                        "expected f32[N, C] or f32[N, C, ...] with channels; got f32[3]"},
+                  });
+
+const Attrs kAddBoth = BatchNormAddAttrs{}, kAddNone = BatchNormAddAttrs{{1e-5, false, false}, true};
+
+REGISTER_OP_CASES(BatchNormRelu, Cases(1, false, true),
+                  std::vector<BadCase>{
+                      {"vector", {F32({3})}, kNone, "expected f32[N, C] or f32[N, C, ...] with channels; got f32[3]"},
+                      {"no_scale", {F32({2, 3}), F32({3})}, kBoth, "expected 3 inputs for these attributes; got 2"},
+                      {"channels", {F32({2, 3}), F32({3}), F32({2})}, kBoth, "expected f32[3] for x of f32[2, 3]"},
+                  });
+
+REGISTER_OP_CASES(
+    BatchNormAdd, AddCases(false),
+    std::vector<BadCase>{
+        {"residual", {F32({2, 3}), F32({3, 2})}, kAddNone, "expected a tensor of x's type, f32[2, 3]; got f32[3, 2]"},
+        {"no_scale", {F32({2, 3}), F32({2, 3}), F32({3})}, kAddBoth, "expected 4 inputs for these attributes; got 3"},
+        {"channels", {F32({2, 3}), F32({2, 3}), F32({3}), F32({2})}, kAddBoth, "expected f32[3] for x of f32[2, 3]"},
+    });
+
+REGISTER_OP_CASES(
+    BatchNormInferenceRelu, Cases(1, true, true),
+    std::vector<BadCase>{
+        {"vector",
+         {F32({3}), F32({3}), F32({3})},
+         kNone,
+         "expected f32[N, C] or f32[N, C, ...] with channels; got f32[3]"},
+        {"no_scale", {F32({2, 3}), F32({3}), F32({3})}, kBoth, "expected 5 inputs for these attributes; got 3"},
+        {"channels", {F32({2, 3, 4}), F32({3}), F32({4})}, kNone, "expected f32[3] for x of f32[2, 3, 4]; got f32[4]"},
+    });
+
+REGISTER_OP_CASES(BatchNormInferenceAdd, AddCases(true),
+                  std::vector<BadCase>{
+                      {"residual",
+                       {F32({2, 3}), F32({3, 2}), F32({3}), F32({3})},
+                       kAddNone,
+                       "expected a tensor of x's type, f32[2, 3]; got f32[3, 2]"},
+                      {"no_scale",
+                       {F32({2, 3}), F32({2, 3}), F32({3}), F32({3})},
+                       kAddBoth,
+                       "expected 6 inputs for these attributes; got 4"},
+                      {"statistics",
+                       {F32({2, 3}), F32({2, 3}), F32({1, 3}), F32({3})},
+                       kAddNone,
+                       "expected f32[3] for x of f32[2, 3]; got f32[1, 3]"},
+                  });
+
+REGISTER_OP_CASES(BatchNormReluBackward, ReluBackwardCases(),
+                  std::vector<BadCase>{
+                      {"dy_of_another_shape",
+                       {F32({2, 3}), F32({3, 2}), F32({3}), F32({3})},
+                       kNone,
+                       "expected a tensor of x's type, f32[2, 3]; got f32[3, 2]"},
+                      {"no_shift",
+                       {F32({2, 3}), F32({2, 3}), F32({3}), F32({3}), F32({3})},
+                       kBoth,
+                       "expected 6 inputs for these attributes; got 5"},
+                      {"statistics",
+                       {F32({2, 3}), F32({2, 3}), F32({1, 3}), F32({3})},
+                       kNone,
+                       "expected f32[3] for x of f32[2, 3]; got f32[1, 3]"},
                   });
 
 REGISTER_OP_CASES(

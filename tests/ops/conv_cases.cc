@@ -76,6 +76,30 @@ std::vector<OpCase> ConvCases() {
   return cases;
 }
 
+// Every geometry with two of the six combinations that are more than a Conv.
+std::vector<OpCase> FusedCases() {
+  struct Form {
+    const char* name;
+    bool residual, bias, relu;
+  };
+  const Form forms[] = {{"_relu", false, false, true},     {"_sum", true, false, false},
+                        {"_bias_relu", false, true, true}, {"_sum_bias_relu", true, true, true},
+                        {"_sum_relu", true, false, true},  {"_sum_bias", true, true, false}};
+  std::vector<OpCase> cases;
+  size_t next = 0;
+  for (const Geometry& g : Geometries()) {
+    for (int i = 0; i < 2; ++i) {
+      const Form& form = forms[next++ % 6];
+      OpCase row{std::string(g.name) + form.name, {g.x, g.w}};
+      if (form.residual) row.inputs.push_back(OutputOf(g));
+      if (form.bias) row.inputs.push_back(BiasOf(g));
+      row.attrs = FusedConvAttrs{g.conv, form.residual, form.bias, form.relu};
+      cases.push_back(std::move(row));
+    }
+  }
+  return cases;
+}
+
 std::vector<OpCase> BackwardDataCases() {
   std::vector<OpCase> cases;
   for (const Geometry& g : Geometries()) {
@@ -171,6 +195,23 @@ std::vector<BadCase> ConvBadCases() {
   return cases;
 }
 
+std::vector<BadCase> FusedBadCases() {
+  const ConvAttrs three = Square(2, 3);
+  const TensorType x = F32({1, 2, 4, 4}), w = F32({6, 2, 3, 3}), b = F32({6});
+  return {
+      {"no_residual",
+       {x, w, b},
+       FusedConvAttrs{three, true, true, true},
+       "expected 4 inputs for these attributes; got 3"},
+      {"residual",
+       {x, w, F32({1, 6, 2, 3}), b},
+       FusedConvAttrs{three, true, true, false},
+       "expected a residual of f32[1, 6, 2, 2]; got f32[1, 6, 2, 3]"},
+      {"bias", {x, w, F32({5})}, FusedConvAttrs{three, false, true, true}, "expected a bias of f32[6]; got f32[5]"},
+      {"weights", {x, F32({6, 3, 3, 3})}, FusedConvAttrs{three, false, false, true}, "got f32[6, 3, 3, 3]"},
+  };
+}
+
 std::vector<BadCase> BackwardDataBadCases() {
   const ConvAttrs three = Square(2, 3);
   return {
@@ -234,6 +275,7 @@ std::vector<BadCase> BackwardWeightsBadCases() {
 }
 
 REGISTER_OP_CASES(Conv, ConvCases(), ConvBadCases());
+REGISTER_OP_CASES(FusedConv, FusedCases(), FusedBadCases());
 REGISTER_OP_CASES(ConvBackwardData, BackwardDataCases(), BackwardDataBadCases());
 REGISTER_OP_CASES(ConvBackwardWeights, BackwardWeightsCases(), BackwardWeightsBadCases());
 
