@@ -126,14 +126,14 @@ std::string GradientTable(const GradientReport& report) {
   table.AddRule();
   for (const TensorGradientCheck& check : report.tensors) {
     table.Add({check.name, check.shape.ToString(), absl::StrCat(check.probes), absl::StrCat(check.kinks),
-               absl::StrFormat("%.1e", check.worst.error), Place(check), absl::StrFormat("%.6g", check.worst.analytic),
-               absl::StrFormat("%.6g", check.worst.numeric)});
+               absl::StrFormat("%.1e", check.worst.difference), Place(check),
+               absl::StrFormat("%.6g", check.worst.analytic), absl::StrFormat("%.6g", check.worst.numeric)});
   }
-  const auto worst =
-      absl::c_max_element(report.tensors, [](const auto& a, const auto& b) { return a.worst.error < b.worst.error; });
+  const auto worst = absl::c_max_element(
+      report.tensors, [](const auto& a, const auto& b) { return a.worst.difference < b.worst.difference; });
   return absl::StrCat(table.ToString(), "\n",
                       absl::StrFormat("worst: %s, relative error %.1e at %s; tolerance %.1e\n", worst->name,
-                                      worst->worst.error, Place(*worst), report.tolerance));
+                                      worst->worst.difference, Place(*worst), report.tolerance));
 }
 
 absl::Status JudgeGradients(const GradientReport& report) {

@@ -139,17 +139,20 @@ absl::StatusOr<GradientProbe> Compare(Loss* loss, std::vector<double>* x, const 
     const double scale = std::max({std::abs(analytic), std::abs(numeric), scales.least});
     const double error = distance == 0 ? 0 : beyond / scale;
     if (!std::isfinite(error)) {
-      return GradientProbe{line.element, analytic, numeric, std::numeric_limits<double>::infinity()};
+      constexpr double kInfinity = std::numeric_limits<double>::infinity();
+      return GradientProbe{line.element, analytic, numeric, kInfinity, kInfinity};
     }
     if (error <= scales.tolerance || difference.roughness < distance / 4) {
-      return GradientProbe{line.element, analytic, numeric, error};
+      return GradientProbe{line.element, analytic, numeric, error, distance == 0 ? 0 : distance / scale};
     }
   }
-  return GradientProbe{kKink, 0, 0, 0};
+  return GradientProbe{kKink, 0, 0, 0, 0};
 }
 
 void Record(const GradientProbe& probe, TensorGradientCheck* check) {
-  if (check->probes++ == 0 || probe.error > check->worst.error) check->worst = probe;
+  const GradientProbe& worst = check->worst;
+  const bool worse = probe.error > worst.error || (probe.error == worst.error && probe.difference > worst.difference);
+  if (check->probes++ == 0 || worse) check->worst = probe;
 }
 
 // Elements without replacement, then the random direction; each redrawn at kinks.
@@ -236,7 +239,7 @@ std::string TensorGradientCheck::ToString() const {
     absl::StrAppend(&text, "at element ", worst.element, " = ", IndexText(shape, worst.element));
   }
   return absl::StrCat(text, absl::StrFormat(": analytic %.10g, numeric %.10g, relative error %.3g", worst.analytic,
-                                            worst.numeric, worst.error));
+                                            worst.numeric, worst.difference));
 }
 
 double GradientReport::worst_error() const {

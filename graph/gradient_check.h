@@ -36,7 +36,8 @@ struct GradientCheckOptions {
 struct GradientProbe {
   int64_t element = -1;  // row-major; -1: along the random direction
   double analytic = 0, numeric = 0;
-  double error = 0;
+  double error = 0;       // beyond what rounding explains; what is judged
+  double difference = 0;  // relative, rounding included; what people are shown
 };
 
 struct TensorGradientCheck {
@@ -47,6 +48,7 @@ struct TensorGradientCheck {
   int kinks = 0;   // given up: no smooth neighbourhood
 
   // "conv1/weights f32 [20, 1, 5, 5]: element 17 = [0, 0, 3, 2]: analytic 0.25, numeric 0.5, relative error 0.5".
+  // The error is the relative difference, rounding included.
   std::string ToString() const;
 };
 
@@ -54,7 +56,7 @@ struct GradientReport {
   std::vector<TensorGradientCheck> tensors;  // in the order of `wrt`
   double tolerance = 0;
 
-  double worst_error() const;
+  double worst_error() const;  // beyond rounding
   // Every tensor with elements was compared somewhere, and every error is within the tolerance.
   bool ok() const;
   std::string ToString() const;  // a line for each tensor
