@@ -9,7 +9,7 @@
 namespace gradus {
 namespace {
 
-std::vector<std::string> Names(absl::Span<const Column> columns) {
+std::vector<std::string> ColumnNames(absl::Span<const Column> columns) {
   std::vector<std::string> names;
   for (const Column& column : columns) names.push_back(column.name);
   return names;
@@ -45,7 +45,7 @@ absl::StatusOr<DataBinding> DataBinding::Make(const TrainingFile& file, const st
                                               absl::Span<const Column> columns) {
   DataBinding binding;
   std::vector<std::string> errors;
-  const std::vector<std::string> names = Names(columns);
+  const std::vector<std::string> names = ColumnNames(columns);
   auto fail = [&](const std::string& where, const std::string& message) {
     errors.push_back(absl::StrCat(where, ": ", message));
   };
