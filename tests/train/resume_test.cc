@@ -92,7 +92,9 @@ TEST(Resume, ATunedRunKeepsItsKernels) {
     ASSERT_TRUE(run.Run().ok());
     EXPECT_EQ(CheckpointBytes(run.options.run_dir, 12), whole) << "from " << step;
     EXPECT_EQ(GetFile(run.options.run_dir + "/kernels.textproto"), kernels) << "from " << step;
-    if (run.options.tuning != nullptr) EXPECT_EQ(run.options.tuning->measured(), 0u);
+    if (run.options.tuning != nullptr) {
+      EXPECT_EQ(run.options.tuning->measured(), 0u);
+    }
   }
 }
 
