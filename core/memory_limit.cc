@@ -1,5 +1,6 @@
 #include "core/memory_limit.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -95,6 +96,11 @@ MemoryRoom AvailableMemory() {
 int64_t MemoryLimit() { return AvailableMemory().bytes; }
 
 int64_t ResidentBytes() { return ParseKilobytes(TextOf("/proc/self/status"), "VmRSS").value_or(0); }
+
+void ForgetPeakResidentBytes() {
+  const absl::StatusOr<FileDescriptor> file = OpenFile("/proc/self/clear_refs", O_WRONLY);
+  if (file.ok()) (void)WriteAll(file->get(), "/proc/self/clear_refs", "5");
+}
 
 int64_t PeakResidentBytes() { return ParseKilobytes(TextOf("/proc/self/status"), "VmHWM").value_or(0); }
 

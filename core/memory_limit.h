@@ -31,6 +31,8 @@ int64_t MemoryLimit();
 // What this process holds in memory now, and the most it ever held; 0 where the system does not say.
 int64_t ResidentBytes();
 int64_t PeakResidentBytes();
+// The most counts from now on, where the system allows.
+void ForgetPeakResidentBytes();
 
 // Gives the system back what the heap has free.
 void ReleaseFreeMemory();

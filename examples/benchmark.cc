@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,13 +14,17 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/file.h"
 #include "core/human.h"
 #include "core/memory_limit.h"
 #include "core/random.h"
 #include "core/status_macros.h"
 #include "examples/command_line.h"
+#include "graph/kernel_search.h"
+#include "graph/kernel_timer.h"
 #include "graph/load_model.h"
-#include "graph/primitive_limit.h"
+#include "graph/op.h"
+#include "graph/step_trace.h"
 #include "train/learner.h"
 #include "train/predictor.h"
 
@@ -28,15 +34,22 @@ constexpr char kUsage[] = R"(Times a network on synthetic input.
 
   benchmark --model=lenet.textproto --batch=64 --mode=train
   benchmark --model=lenet.textproto --batch=1 --mode=infer --json
+  benchmark --model=resnet50.textproto --batch=16 --tuning_cache=tuning.json
 
 A training step is forward, backward and the update of SGD with momentum. The table has each step of the compiled plan;
-`limit` is what the same operations would take if each ran alone with its fastest kernel in any layout, on memory that
-the caches do not hold, with nothing between them.
+`alone` is its time on memory that the caches do not hold. The limit is what the operations of the model, before any
+were fused, would take if each ran alone like that with its fastest kernel in any layout, with nothing between them.
 
---json prints one object: ms_per_step (median), examples_per_second, arena_bytes, planned_bytes,
-peak_rss_bytes, rss_before_compile_bytes, steps_run_again and predicted_price (what is computed twice to save memory,
-and its part of the time), reorders (of activations, in a step), weight_reorders (of variables, once per update),
-limit_ms, steps_ms (the plan's own steps timed alone as the limit is).)";
+--tuning_cache=FILE chooses kernels by their times on this machine. Times that the file does not have are measured, which
+takes as long as some tens of steps, and added to it.
+
+--trace=FILE writes three steps as Chrome's trace events; https://ui.perfetto.dev shows them.
+
+--json prints one object: ms_per_step (median), examples_per_second, ready_ms (from the model's file to the first step),
+arena_bytes, planned_bytes, peak_rss_bytes (from compiling to the last step, without tuning and limit),
+rss_before_compile_bytes, steps_run_again and predicted_price (what is computed twice to save memory, and its part of the
+time), reorders (of activations, in a step), weight_reorders (of variables, once per update), limit_ms, steps_ms (the
+plan's own steps timed alone as the limit is).)";
 
 }  // namespace
 
@@ -49,6 +62,8 @@ ABSL_FLAG(double, seconds, 3, "how long to time steps; three at least");
 ABSL_FLAG(int64_t, memory_budget, 0, "bytes that a training plan may need in all; 0: what the machine has");
 ABSL_FLAG(bool, recompute, true, "let a training plan compute values twice where that saves memory");
 ABSL_FLAG(bool, print_memory_plan, false, "draw the plan's memory over time instead of timing it");
+ABSL_FLAG(std::string, tuning_cache, "", "file of kernels' times: choose kernels by them, and measure those it lacks");
+ABSL_FLAG(std::string, trace, "", "file to write a trace of three steps to");
 ABSL_FLAG(bool, limit, true, "time each operation's kernels alone, too");
 
 namespace gradus {
@@ -96,28 +111,61 @@ struct Subject {
     if (learner != nullptr) return learner->Step(feeds, 1e-4).status();
     return predictor->RunInPlace(feeds);
   }
+  // Gets memory for everything, so that the next step can run.
+  absl::Status Prepare() {
+    if (learner != nullptr) return learner->session().Prepare(&plan());
+    return predictor->session().Prepare(&plan());
+  }
   Plan& plan() { return learner != nullptr ? learner->plan() : predictor->plan(); }
   MemoryNeed memory() { return learner != nullptr ? learner->session().memory() : plan().memory(); }
 };
 
-absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t batch, int threads) {
+Training TrainingFor(int64_t batch, int threads) {
+  Training training;
+  training.set_batch_size(batch);
+  training.set_threads(threads);
+  training.set_memory_budget(absl::GetFlag(FLAGS_memory_budget));
+  training.mutable_optimizer()->mutable_sgd()->set_momentum(0.9);
+  return training;
+}
+
+absl::StatusOr<Subject> Compile(const LoadedModel& model, bool train, int64_t batch, int threads,
+                                std::shared_ptr<TuningCache> tuning) {
   Subject subject;
   if (train) {
-    Training training;
-    training.set_batch_size(batch);
-    training.set_threads(threads);
-    training.set_memory_budget(absl::GetFlag(FLAGS_memory_budget));
-    training.mutable_optimizer()->mutable_sgd()->set_momentum(0.9);
     LearnerOptions options;
     options.recompute = absl::GetFlag(FLAGS_recompute);
-    GRADUS_ASSIGN_OR_RETURN(subject.learner, Learner::Create(model, training, options));
+    options.tuning = std::move(tuning);
+    GRADUS_ASSIGN_OR_RETURN(subject.learner, Learner::Create(model, TrainingFor(batch, threads), options));
   } else {
     SessionOptions options;
     options.threads = threads;
+    options.tuning = std::move(tuning);
     GRADUS_ASSIGN_OR_RETURN(subject.predictor,
                             Predictor::Create(model.model, std::make_shared<VariableStore>(), batch, options));
   }
   return subject;
+}
+
+// The model's operations as they are before any are fused.
+absl::StatusOr<Program> UnfusedProgram(const LoadedModel& model, bool train, int64_t batch) {
+  Program program;
+  if (train) {
+    std::vector<LossScale> losses;
+    GRADUS_ASSIGN_OR_RETURN(program, BuildTrainingProgram(model, TrainingFor(batch, 0), {}, &losses));
+  } else {
+    LowerOptions lower;
+    lower.mode = Mode::kInfer;
+    lower.batch = batch;
+    GRADUS_ASSIGN_OR_RETURN(Network network, Lower(model.model, lower));
+    program = BuildForward(std::move(network));
+  }
+  PassOptions passes;
+  for (const Pass& pass : Pipeline()) {
+    if (pass.name != "prune" && pass.name != "merge_equal") passes.skip.push_back(pass.name);
+  }
+  GRADUS_RETURN_IF_ERROR(RunPasses(&program, passes));
+  return program;
 }
 
 double Median(std::vector<double> values) {
@@ -143,25 +191,67 @@ absl::StatusOr<std::vector<double>> TimeWholeSteps(Subject* subject, absl::Span<
   return times;
 }
 
+// Steps timed as they run, or each on cold memory.
+absl::StatusOr<std::vector<double>> TimeSteps(Subject* subject, absl::Span<const InputFeed> feeds, double seconds,
+                                              std::function<void()> before) {
+  StepTrace trace(&subject->plan(), std::move(before));
+  trace.Start();
+  const double start = Now();
+  for (int i = 0; i < 3 || (i < 50 && Now() - start < seconds); ++i) GRADUS_RETURN_IF_ERROR(subject->Step(feeds));
+  return trace.Medians();
+}
+
+absl::Status WriteTrace(Subject* subject, absl::Span<const InputFeed> feeds, const std::string& path,
+                        const std::string& title) {
+  StepTrace trace(&subject->plan());
+  trace.Start();
+  for (int i = 1; i <= 3; ++i) {
+    const int64_t begin = StepTrace::Now();
+    GRADUS_RETURN_IF_ERROR(subject->Step(feeds));
+    trace.Span(absl::StrCat("step ", i), begin);
+  }
+  return WriteFileAtomically(path, trace.ToJson(title));
+}
+
+// What of the steps' time each kind of step takes, largest first.
+void PrintSummary(const Plan& plan, const std::vector<double>& warm, double total) {
+  std::map<std::string, double> by_kind;
+  for (size_t s = 0; s < warm.size(); ++s) {
+    const int node = plan.steps()[s].node;
+    by_kind[node < 0 ? "reorder" : plan.program().graph.node(node).op->name()] += warm[s];
+  }
+  std::vector<std::pair<double, std::string>> kinds;
+  for (const auto& [kind, ms] : by_kind) kinds.emplace_back(ms, kind);
+  std::sort(kinds.rbegin(), kinds.rend());
+  std::printf("\n");
+  for (const auto& [ms, kind] : kinds) std::printf("%-34.34s %9.3f ms %5.1f%%\n", kind.c_str(), ms, 100 * ms / total);
+}
+
 void PrintTable(const Plan& plan, const std::vector<double>& warm, const std::vector<double>& cold,
-                const std::map<int, NodeLimit>& limits) {
+                const std::map<std::string, NodeLimit>& limits) {
   double total = 0;
-  for (double nanoseconds : warm) total += nanoseconds;
-  std::printf("%-34s %-28s %-12s %9s %6s %9s %9s  %s\n", "step", "kernel", "layout", "ms", "share", "alone", "limit",
-              "limit's kernel");
+  for (double milliseconds : warm) total += milliseconds;
+  std::printf("%-34s %-24s %-10s %9s %6s %8s %6s %9s %9s  %s\n", "step", "kernel", "layout", "ms", "share", "GFLOP/s",
+              "GB/s", "alone", "limit", "limit's kernel");
   for (size_t s = 0; s < plan.steps().size(); ++s) {
     const PlanStep& step = plan.steps()[s];
-    const auto limit = limits.find(step.node);
-    std::printf("%-34.34s %-28.28s %-12.12s %9.4f %5.1f%%", step.name.c_str(), step.implementation.c_str(),
-                step.output_layouts.empty() ? "" : step.output_layouts[0].ToString().c_str(), warm[s] * 1e-6,
-                100 * warm[s] / total);
-    if (!cold.empty()) std::printf(" %9.4f", cold[s] * 1e-6);
-    if (limit != limits.end()) {
+    const StepWork work = WorkOf(plan, static_cast<int>(s));
+    const double nanoseconds = std::max(warm[s] * 1e6, 1.0);
+    std::printf("%-34.34s %-24.24s %-10.10s %9.4f %5.1f%% %8s %6.1f", step.name.c_str(), step.implementation.c_str(),
+                step.output_layouts.empty() ? "" : step.output_layouts[0].ToString().c_str(), warm[s],
+                100 * warm[s] / total, work.flops > 0 ? absl::StrFormat("%.1f", work.flops / nanoseconds).c_str() : "",
+                work.bytes / nanoseconds);
+    const auto limit = limits.find(step.name);
+    if (!cold.empty()) std::printf(" %9.4f", cold[s]);
+    if (limit != limits.end() && !step.again) {
       std::printf(" %9.4f  %s %s", limit->second.milliseconds, limit->second.implementation.c_str(),
                   limit->second.layout.c_str());
+    } else if (!step.wanted_by.empty()) {
+      std::printf(" %9s  wanted by %s", "", step.wanted_by.c_str());
     }
     std::printf("\n");
   }
+  PrintSummary(plan, warm, total);
 }
 
 std::string MemoryLine(Subject& subject) {
@@ -186,23 +276,33 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   }
   const bool train = mode == "train";
   const int64_t batch = absl::GetFlag(FLAGS_batch);
+  const double start = Now();
   GRADUS_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(UserPath(absl::GetFlag(FLAGS_model))));
   LowerOptions lower;
   lower.mode = train ? Mode::kTrain : Mode::kInfer;
   lower.batch = batch;
   GRADUS_ASSIGN_OR_RETURN(Network network, Lower(model.model, lower));
+  const double loaded = Now();
   const SyntheticBatch data(network);
 
+  const int threads = absl::GetFlag(FLAGS_threads) > 0 ? absl::GetFlag(FLAGS_threads) : AvailableCores();
+  const std::string cache = absl::GetFlag(FLAGS_tuning_cache);
+  std::shared_ptr<TuningCache> tuning;
+  if (!cache.empty()) tuning = std::make_shared<TuningCache>(threads, UserPath(cache));
   const int64_t rss_before = ResidentBytes();
-  GRADUS_ASSIGN_OR_RETURN(Subject subject, Compile(model, train, batch, absl::GetFlag(FLAGS_threads)));
+  const double compiling = Now();
+  GRADUS_ASSIGN_OR_RETURN(Subject subject, Compile(model, train, batch, threads, tuning));
+  Plan& plan = subject.plan();
   if (absl::GetFlag(FLAGS_print_memory_plan)) {
-    std::printf("%s\n%s\n", subject.plan().DrawMemory().c_str(), MemoryLine(subject).c_str());
+    std::printf("%s\n%s\n", plan.DrawMemory().c_str(), MemoryLine(subject).c_str());
     return 0;
   }
+  ForgetPeakResidentBytes();
+  GRADUS_RETURN_IF_ERROR(subject.Prepare());
+  const double ready_ms = (Now() - compiling + loaded - start) * 1e3;
   GRADUS_ASSIGN_OR_RETURN(std::vector<double> times, TimeWholeSteps(&subject, data.feeds()));
   const int64_t peak_rss = PeakResidentBytes();
   const double ms = Median(times);
-  Plan& plan = subject.plan();
 
   nlohmann::ordered_json json;
   json["model"] = model.written.name();
@@ -210,6 +310,7 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   json["batch"] = batch;
   json["ms_per_step"] = ms;
   json["examples_per_second"] = static_cast<double>(batch) / ms * 1e3;
+  json["ready_ms"] = ready_ms;
   json["arena_bytes"] = plan.memory().arena;
   json["planned_bytes"] = subject.memory().total();
   json["peak_rss_bytes"] = peak_rss;
@@ -218,34 +319,49 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   json["predicted_price"] = plan.recomputation().price;
   json["reorders"] = plan.reorders();
   json["weight_reorders"] = plan.weight_reorders();
-  std::map<int, NodeLimit> limits;
+  if (const std::string path = absl::GetFlag(FLAGS_trace); !path.empty()) {
+    GRADUS_RETURN_IF_ERROR(WriteTrace(&subject, data.feeds(), UserPath(path), model.written.name()));
+  }
+  std::map<std::string, NodeLimit> limits;
   std::vector<double> cold;
-  double limit_ms = 0, steps_ms = 0;
+  double limit_ms = 0;
   if (absl::GetFlag(FLAGS_limit)) {
-    GRADUS_ASSIGN_OR_RETURN(std::vector<NodeLimit> found, PrimitiveLimits(plan, absl::GetFlag(FLAGS_threads), 7));
+    PlanOptions options;
+    options.threads = threads;
+    TuningCache times_now(threads);
+    GRADUS_ASSIGN_OR_RETURN(const Program program, UnfusedProgram(model, train, batch));
+    GRADUS_ASSIGN_OR_RETURN(std::vector<NodeLimit> found, PrimitiveLimits(program, options, &times_now));
     for (NodeLimit& limit : found) {
       limit_ms += limit.milliseconds;
       limits[limit.node] = std::move(limit);
     }
-    cold = plan.TimeSteps(7, EmptyCaches);
-    for (double nanoseconds : cold) steps_ms += nanoseconds * 1e-6;
+    GRADUS_ASSIGN_OR_RETURN(cold, TimeSteps(&subject, data.feeds(), absl::GetFlag(FLAGS_seconds), EmptyCaches));
     json["limit_ms"] = limit_ms;
-    json["steps_ms"] = steps_ms;
+    json["steps_ms"] = std::accumulate(cold.begin(), cold.end(), 0.0);
+  }
+  if (tuning != nullptr) {
+    for (const std::string& warning : tuning->TakeWarnings()) std::fprintf(stderr, "%s\n", warning.c_str());
   }
   if (absl::GetFlag(FLAGS_json)) {
     std::printf("%s\n", json.dump().c_str());
     return 0;
   }
-  PrintTable(plan, plan.TimeSteps(50), cold, limits);
-  std::printf("\n%.3f ms per step (median of %zu), %.0f examples/s\n", ms, times.size(),
-              static_cast<double>(batch) / ms * 1e3);
+  GRADUS_ASSIGN_OR_RETURN(const std::vector<double> warm,
+                          TimeSteps(&subject, data.feeds(), absl::GetFlag(FLAGS_seconds), nullptr));
+  PrintTable(plan, warm, cold, limits);
+  std::printf("\n%.3f ms per step (median of %zu), %.0f examples/s; %.0f ms from the file to the first step\n", ms,
+              times.size(), static_cast<double>(batch) / ms * 1e3, ready_ms);
   if (absl::GetFlag(FLAGS_limit)) {
-    std::printf("%.3f ms if every operation ran alone at its best: the step takes %.2f times that\n", limit_ms,
+    std::printf("%.3f ms if every operation ran alone at its best: the step takes %.3f times that\n", limit_ms,
                 ms / limit_ms);
+  }
+  if (tuning != nullptr) {
+    std::printf("kernels chosen by %zu times, %zu of them measured now\n", tuning->size(), tuning->measured());
   }
   std::printf("%s, %s resident at most (%s before compiling)\n", MemoryLine(subject).c_str(),
               HumanBytes(peak_rss).c_str(), HumanBytes(rss_before).c_str());
-  std::printf("%d reorders of activations, %d of variables\n", plan.reorders(), plan.weight_reorders());
+  std::printf("%d reorders of activations, %d of variables\n%s", plan.reorders(), plan.weight_reorders(),
+              plan.Explain().c_str());
   return 0;
 }
 

@@ -25,9 +25,15 @@ constexpr char kUsage[] = R"(Trains a network that is written as text.
   train --config=... --run_dir=runs/lenet --resume  goes on where a stopped or killed run was
   train --config=... --set=learning_rate=0.05 --set=optimizer.sgd.momentum=0.8
   train --config=... --dry_run                      checks everything, plans the memory, and trains nothing
+  train --config=... --tuning_cache=tuning.json     chooses kernels by their times on this machine
 
 The training file (proto/train.proto) names the model file (proto/model.proto). The run folder receives
-metrics.jsonl and checkpoints/. Ctrl-C finishes the step, saves and ends; a second one ends at once.
+kernels.textproto, metrics.jsonl and checkpoints/. Ctrl-C finishes the step, saves and ends; a second one ends at once.
+
+--tuning_cache: times that the file does not have are measured before the first step, which takes as long as some tens
+of steps, and added to it. A run that goes on keeps its kernels, whatever the file says, so that it gives the same bytes.
+
+--trace=FILE writes three steps as Chrome's trace events; https://ui.perfetto.dev shows them.
 
 Progress goes to stderr. The last line on stdout is a JSON object: step, loss (of the last step), eval_<metric>,
 examples_per_second (while training) and peak_bytes (most resident memory of the process).
@@ -46,6 +52,8 @@ ABSL_FLAG(bool, dry_run, false, "check files and data, compile the plan, print i
 ABSL_FLAG(gradus::RepeatedFlag, set, {}, "path.to.field=value: overrides a field of the training file; repeatable");
 ABSL_FLAG(bool, print_memory_plan, false,
           "draw the plan's memory over time, and list what is alive when it is fullest");
+ABSL_FLAG(std::string, tuning_cache, "", "file of kernels' times: choose kernels by them, and measure those it lacks");
+ABSL_FLAG(std::string, trace, "", "file to write a trace of three steps to");
 ABSL_FLAG(bool, dump_graph, false, "print the graph before the first and after each pass");
 ABSL_FLAG(bool, debug_arena, false, "fill planned memory with NaN so that reading what nobody wrote shows");
 
@@ -98,6 +106,11 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   if (options.run_dir.empty()) {
     GRADUS_ASSIGN_OR_RETURN(options.run_dir, FreshRunFolder(file.model.written.name()));
   }
+  if (const std::string cache = absl::GetFlag(FLAGS_tuning_cache); !cache.empty()) {
+    const int threads = file.training.threads() > 0 ? file.training.threads() : AvailableCores();
+    options.tuning = std::make_shared<TuningCache>(threads, UserPath(cache));
+  }
+  if (const std::string trace = absl::GetFlag(FLAGS_trace); !trace.empty()) options.trace = UserPath(trace);
   if (absl::GetFlag(FLAGS_dump_graph)) {
     options.passes.dump = [](const std::string& pass, const Program& program) {
       std::fprintf(stderr, "# %s\n%s\n", pass.empty() ? "before any pass" : pass.c_str(),
@@ -111,7 +124,8 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
     std::fprintf(stderr, "%s\n", trainer->learner().plan().DrawMemory().c_str());
   }
   if (absl::GetFlag(FLAGS_dry_run)) {
-    std::printf("%s\n", trainer->learner().plan().ToString().c_str());
+    const Plan& plan = trainer->learner().plan();
+    std::printf("%s\n%s", plan.ToString().c_str(), plan.Explain().c_str());
     return 0;
   }
   std::fprintf(stderr, "run        %s\n", run_dir.c_str());

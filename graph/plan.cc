@@ -3,7 +3,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -44,10 +43,10 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::Compile(Program program, VariableSto
 
 MemoryNeed Plan::memory() const { return {arena_bytes_, lower_bound_, store_->bytes()}; }
 
-std::vector<std::pair<std::string, std::string>> Plan::KernelChoices() const {
-  std::vector<std::pair<std::string, std::string>> choices;
+std::vector<std::pair<std::string, KernelName>> Plan::Choices() const {
+  std::vector<std::pair<std::string, KernelName>> choices;
   for (const PlanStep& step : steps_) {
-    if (step.node >= 0 && !step.again) choices.emplace_back(step.name, step.implementation);
+    if (step.node >= 0 && !step.again) choices.emplace_back(step.name, NameOf(step.choice->candidate));
   }
   return choices;
 }
@@ -135,7 +134,10 @@ void Plan::EndLives([[maybe_unused]] int step) {
 }
 
 absl::Status Plan::RunStep(const PlanStep& step) {
+  const int index = static_cast<int>(&step - steps_.data());
+  if (observer_ != nullptr) observer_->Before(index);
   absl::Status status = step.kernel->Run();
+  if (observer_ != nullptr) observer_->After(index);
   if (status.ok() || step.node < 0) return status;
   const Node& node = program_.graph.node(step.node);
   return absl::Status(status.code(), absl::StrCat(node.where.ToString(), ": ", node.op->name(), " '", node.name,
@@ -200,30 +202,6 @@ absl::Status Plan::CheckOutputs(const PlanStep& step) const {
   return absl::OkStatus();
 }
 
-std::vector<double> Plan::TimeSteps(int rounds, const std::function<void()>& before) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<std::vector<double>> times(steps_.size());
-  for (int round = 0; round < rounds; ++round) {
-    for (size_t s = 0; s < steps_.size(); ++s) {
-      StartLives(static_cast<int>(s));
-      if (before) before();
-      const Clock::time_point start = Clock::now();
-      if (!steps_[s].kernel->Run().ok()) continue;
-      times[s].push_back(std::chrono::duration<double, std::nano>(Clock::now() - start).count());
-      EndLives(static_cast<int>(s));
-    }
-  }
-  std::vector<double> medians;
-  for (std::vector<double>& step : times) {
-    std::sort(step.begin(), step.end());
-    medians.push_back(step.empty() ? 0 : step[step.size() / 2]);
-  }
-  for (int stage = 0; stage < 3; ++stage) {
-    for (int variable : written_[stage]) store_->Touch(variable);
-  }
-  return medians;
-}
-
 std::string Plan::ToString() const {
   std::string text;
   auto print = [this](int b) {
@@ -241,6 +219,16 @@ std::string Plan::ToString() const {
     for (const Layout& layout : step.output_layouts) absl::StrAppend(&text, " ", layout.ToString());
     absl::StrAppend(&text, "\n");
   }
+  return text;
+}
+
+std::string Plan::Explain() const {
+  std::string text;
+  for (const PlanStep& step : steps_) {
+    if (step.wanted_by.empty()) continue;
+    absl::StrAppend(&text, step.name, ": wanted by ", step.wanted_by, "\n");
+  }
+  for (const std::string& note : options_.notes) absl::StrAppend(&text, note, "\n");
   return text;
 }
 

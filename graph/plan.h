@@ -9,7 +9,6 @@
 #define GRADUS_GRAPH_PLAN_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,6 +21,8 @@
 #include "absl/types/span.h"
 #include "core/layout.h"
 #include "graph/kernel.h"
+#include "graph/kernel_catalog.h"
+#include "graph/kernel_name.h"
 #include "graph/memory_planner.h"
 #include "graph/program.h"
 #include "graph/variables.h"
@@ -30,8 +31,11 @@ namespace gradus {
 
 struct PlanOptions {
   int threads = 1;
-  // Implementations to use, by node name: what an earlier run chose. A choice that is not possible is an error.
-  absl::flat_hash_map<std::string, std::string> kernel_choices;
+  // Candidates to use, by node name: what an earlier run chose. A choice that is not possible is an error. Other nodes
+  // get the first of their candidates.
+  KernelChoices kernel_choices;
+  // Why they were made, for Plan::Explain.
+  std::vector<std::string> notes;
   // Fills every buffer with NaN (all bits one) where its life begins, so that reading what nobody wrote shows.
   bool debug_arena = false;
   // Bytes for the arena and all variables; 0: no limit. A training plan that needs more computes values a second time,
@@ -57,22 +61,16 @@ struct PlanBuffer {
   int variable = -1, replica = -1;    // in the store; replica -1: the storage itself
 };
 
-// What was settled for one node: how its inputs lay before any reorder, and the candidate that was chosen. Equal nodes
-// share it.
-struct NodeChoice {
-  std::vector<Layout> at_hand;
-  Candidate candidate;
-};
-
 struct PlanStep {
   std::string name;            // the node's, or "reorder <value's>"
+  std::string wanted_by;       // of a reorder: who asked for it
   std::string implementation;  // "onednn:jit:avx2"
   int node = -1;               // of program().graph; -1: a reorder
   bool again = false;          // the node's second run, for the way back
   Stage stage = Stage::kCompute;
   std::vector<int> inputs, outputs;  // buffers
   int scratch = -1;                  // buffer, or -1
-  std::shared_ptr<const NodeChoice> choice;
+  ChoicePtr choice;
   absl::Span<const Layout> output_layouts;  // the choice's
   std::unique_ptr<Kernel> kernel;
 };
@@ -90,6 +88,14 @@ struct RecomputationNote {
   int steps = 0;            // that run again
   double price = 0;         // their time as a part of all steps' time, predicted
   int64_t saved_bytes = 0;  // of the arena
+};
+
+// Looks on while a plan runs.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  virtual void Before(int step) = 0;  // an index of Plan::steps()
+  virtual void After(int step) = 0;
 };
 
 class Plan {
@@ -111,8 +117,8 @@ class Plan {
   int reorders() const { return reorders_; }
   int weight_reorders() const { return weight_reorders_ + static_cast<int>(replicas_.size()); }
 
-  // "node implementation" for each node that has a kernel, in order: what a later run gives as kernel_choices.
-  std::vector<std::pair<std::string, std::string>> KernelChoices() const;
+  // The candidate that runs each node that has a kernel, in order: what a later run gives as kernel_choices.
+  std::vector<std::pair<std::string, KernelName>> Choices() const;
 
   // Gets memory for the variables, and gives those that have none their first values.
   absl::Status MaterializeVariables();
@@ -134,12 +140,13 @@ class Plan {
   // that has infinity or NaN.
   absl::Status RunCheckingNumerics();
 
-  // The median over `rounds` of the time of each step in nanoseconds, all stages, in order: as it runs among the
-  // others, or with `before` called first each time (to empty the caches). Variables are written as in training.
-  std::vector<double> TimeSteps(int rounds, const std::function<void()>& before = nullptr);
+  // From now on `observer` is told of each step that Run runs; null ends that. It must live as long.
+  void Observe(StepObserver* observer) { observer_ = observer; }
 
   // One step a line with buffers and layouts.
   std::string ToString() const;
+  // Each reorder and who asked for it, and what the notes of the options say. A line each; empty when all is well.
+  std::string Explain() const;
   // A picture of the arena, time to the right and memory upwards; then the largest buffers by name, and what is alive
   // when the most is.
   std::string DrawMemory(int width = 100, int height = 30) const;
@@ -166,6 +173,7 @@ class Plan {
   Program program_;
   VariableStore* store_ = nullptr;
   PlanOptions options_;
+  StepObserver* observer_ = nullptr;
   std::vector<PlanStep> steps_;  // by stage
   std::vector<int> step_of_;     // by node; -1: no kernel
   int stage_end_[3] = {0, 0, 0};

@@ -15,9 +15,6 @@
 namespace gradus {
 namespace {
 
-// Nodes with more inputs (sums over all gradients) are too rare to look for equal ones.
-constexpr size_t kMostInputsToCompare = 8;
-
 absl::Status At(const Node& node, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(node.where.ToString(), ": ", node.op->name(), " '", node.name,
                                                   "': ", status.message()));
@@ -30,6 +27,18 @@ PlanBuilder::PlanBuilder(Program program, VariableStore* store, const PlanOption
   plan_->program_ = std::move(program);
   plan_->store_ = store;
   plan_->options_ = options;
+  catalog_ = std::make_shared<KernelCatalog>(plan_->program_.inference, options.threads);
+}
+
+absl::Status PlanBuilder::Try(std::shared_ptr<KernelCatalog> catalog, Trial* trial) {
+  catalog_ = std::move(catalog);
+  trial_ = trial;
+  trial->fastest.resize(graph_.size());
+  trial->milliseconds_to.resize(graph_.size());
+  GRADUS_RETURN_IF_ERROR(DeclareVariables());
+  GRADUS_RETURN_IF_ERROR(AddSteps());
+  for (const auto& [node, name] : plan_->Choices()) trial->choices[node] = name;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Plan>> PlanBuilder::Build() {
@@ -54,7 +63,9 @@ absl::Status PlanBuilder::DeclareVariables() {
   overwritten_.resize(store_->size());
   for (int i = 0; i < graph_.size(); ++i) {
     const int variable = graph_.variable_of(i);
-    if (variable >= 0 && graph_.node(i).op->is_sink()) assigned_[store_index_[variable]] = true;
+    if (variable < 0 || !graph_.node(i).op->is_sink()) continue;
+    assigned_[store_index_[variable]] = true;
+    written_to_[graph_.node(i).inputs[0]] = store_index_[variable];
   }
   for (const auto& [gradient, parameter] : plan_->program_.gradients) parameter_of_[gradient] = parameter;
   return absl::OkStatus();
@@ -71,7 +82,9 @@ absl::Status PlanBuilder::AddSteps() {
     stage_ = stage;
     stage_begin_ = static_cast<int>(plan_->steps_.size());
     for (int i = 0; i < graph_.size(); ++i) {
-      if (graph_.node(i).stage == stage) GRADUS_RETURN_IF_ERROR(AddNode(i));
+      if (graph_.node(i).stage != stage) continue;
+      GRADUS_RETURN_IF_ERROR(AddNode(i));
+      if (trial_ != nullptr) GRADUS_RETURN_IF_ERROR(CheckRival(i));
     }
     GRADUS_RETURN_IF_ERROR(AddFetches());
     GRADUS_RETURN_IF_ERROR(AddWrites());
@@ -114,6 +127,7 @@ absl::Status PlanBuilder::AddView(int index, InputOutputPair view) {
     return absl::OkStatus();
   }
   const Layout plain = Layout::Plain(graph_.type(input));
+  reader_ = node.name;
   GRADUS_ASSIGN_OR_RETURN(target.buffer, Ensure(input, plain));
   target.layout = Keep(Layout::Plain(node.outputs[view.output]));
   return absl::OkStatus();
@@ -121,7 +135,7 @@ absl::Status PlanBuilder::AddView(int index, InputOutputPair view) {
 
 absl::Status PlanBuilder::AddKernel(int index) {
   const Node& node = graph_.node(index);
-  Signature signature{node.op, node.attrs, {}, {}, {}, {}, nullptr};
+  KernelSignature signature{node.op, node.attrs, {}, {}, {}, {}, nullptr};
   for (Value input : node.inputs) {
     const Where& where = where_[input.node][input.output];
     const LayoutPtr layout = where.variable >= 0 ? Keep(store_->layout(where.variable)) : where.layout;
@@ -149,6 +163,7 @@ absl::Status PlanBuilder::AddKernel(int index) {
   step.implementation = choice.implementation;
   step.node = index;
   step.stage = node.stage;
+  reader_ = node.name;
   step.inputs.reserve(node.inputs.size());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     const bool any = i >= choice.inputs.size() || choice.inputs[i].any();
@@ -170,56 +185,6 @@ absl::Status PlanBuilder::AddKernel(int index) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<PlanBuilder::ChoicePtr> PlanBuilder::Choose(int index, const Signature& signature) {
-  const Node& node = graph_.node(index);
-  GRADUS_ASSIGN_OR_RETURN(const std::vector<ChoicePtr> candidates, Candidates(node, signature));
-  if (candidates.empty()) return absl::UnimplementedError("no kernel can run this");
-  auto asked = plan_->options_.kernel_choices.find(node.name);
-  if (asked == plan_->options_.kernel_choices.end()) return candidates.front();
-  for (const ChoicePtr& choice : candidates) {
-    if (choice->candidate.implementation == asked->second) return choice;
-  }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the kernel '", asked->second, "' that was chosen earlier is not possible here; there is ",
-      absl::StrJoin(candidates, ", ",
-                    [](std::string* out, const ChoicePtr& choice) { out->append(choice->candidate.implementation); })));
-}
-
-// Candidates of equal nodes are made once: making a descriptor takes oneDNN longer than all else about a node.
-absl::StatusOr<std::vector<PlanBuilder::ChoicePtr>> PlanBuilder::Candidates(const Node& node,
-                                                                            const Signature& signature) {
-  const bool share = node.inputs.size() <= kMostInputsToCompare;
-  if (share) {
-    auto known = candidates_.find(signature);
-    if (known != candidates_.end()) return known->second;
-  }
-  const KernelEntry* entry = Registry<KernelEntry>::Get().Find(node.op->name());
-  if (entry == nullptr) {
-    return absl::UnimplementedError("no kernel is registered; is the library of the operation linked in?");
-  }
-  const auto copy = [](const std::vector<LayoutPtr>& layouts) {
-    std::vector<Layout> copies;
-    for (LayoutPtr layout : layouts) copies.push_back(*layout);
-    return copies;
-  };
-  const std::vector<Layout> at_hand = copy(signature.inputs), wanted = copy(signature.wanted);
-  const KernelContext context{graph_,
-                              node,
-                              at_hand,
-                              signature.flexible,
-                              wanted,
-                              signature.forward,
-                              plan_->program_.inference,
-                              plan_->options_.threads};
-  GRADUS_ASSIGN_OR_RETURN(std::vector<Candidate> made, entry->factory(context));
-  std::vector<ChoicePtr> candidates;
-  for (Candidate& candidate : made) {
-    candidates.push_back(std::make_shared<const NodeChoice>(NodeChoice{at_hand, std::move(candidate)}));
-  }
-  if (share) candidates_.emplace(signature, candidates);
-  return candidates;
-}
-
 absl::Status PlanBuilder::AddAssign(int index) {
   const Node& node = graph_.node(index);
   const int variable = store_index_[graph_.variable_of(index)];
@@ -234,6 +199,7 @@ absl::Status PlanBuilder::AddFetches() {
     if (graph_.node(fetch.value).stage != stage_) continue;
     const TensorType& type = graph_.type(fetch.value);
     const Layout plain = Layout::Plain(type);
+    reader_ = absl::StrCat("fetch ", fetch.name);
     GRADUS_ASSIGN_OR_RETURN(int buffer, Ensure(fetch.value, plain));
     if (IsVariable(buffer) && assigned_[plan_->buffers_[buffer].variable]) {
       GRADUS_ASSIGN_OR_RETURN(buffer, AddCopy(fetch.name, buffer, plain, plain, type, /*of_gradient=*/false));
@@ -257,7 +223,13 @@ int PlanBuilder::VariableBuffer(int variable, int replica) {
     plan_->buffers_.back().variable = variable;
     plan_->buffers_.back().replica = replica;
     plan_->used_variables_.push_back(variable);
-    if (replica >= 0) plan_->replicas_.push_back({variable, replica});
+    if (replica >= 0) {
+      plan_->replicas_.push_back({variable, replica});
+      if (trial_ != nullptr && !plan_->program_.inference) {
+        trial_->milliseconds += MoveTime(store_->layout(variable), store_->replica_layout(variable, replica),
+                                         store_->variable(variable).type);
+      }
+    }
   }
   return entry->second;
 }
@@ -267,25 +239,14 @@ absl::StatusOr<int> PlanBuilder::EnsureVariable(int variable, const Layout& layo
   return VariableBuffer(variable, store_->Replica(variable, layout));
 }
 
-PlanBuilder::LayoutPtr PlanBuilder::Keep(const Layout& layout) {
-  // Equal layouts may still group dimensions differently, which kernel factories see.
-  const auto same = [&layout](LayoutPtr known) {
-    if (*known != layout) return false;
-    return layout.any() || layout.opaque() ||
-           std::equal(known->desc().dims, known->desc().dims + known->desc().ndims, layout.desc().dims,
-                      layout.desc().dims + layout.desc().ndims);
-  };
-  std::vector<LayoutPtr>& known = layouts_by_bytes_[layout.bytes()];
-  const auto found = std::find_if(known.begin(), known.end(), same);
-  if (found != known.end()) return *found;
-  layouts_.push_back(layout);
-  known.push_back(&layouts_.back());
-  return known.back();
-}
-
 absl::StatusOr<int> PlanBuilder::Ensure(Value value, const Layout& layout) {
   const Where where = where_[value.node][value.output];
   if (where.variable >= 0) return EnsureVariable(where.variable, layout);
+  if (trial_ != nullptr) {
+    std::vector<LayoutPtr>& wanted = trial_->wanted[value];
+    const LayoutPtr kept = Keep(layout);
+    if (std::find(wanted.begin(), wanted.end(), kept) == wanted.end()) wanted.push_back(kept);
+  }
   if (where.layout == &layout || *where.layout == layout) return where.buffer;
   for (const auto& [known, buffer] : copies_[value]) {
     if (*known == layout) return buffer;
@@ -300,7 +261,7 @@ absl::StatusOr<int> PlanBuilder::Ensure(Value value, const Layout& layout) {
 
 absl::StatusOr<int> PlanBuilder::AddCopy(const std::string& name, int from_buffer, const Layout& from, const Layout& to,
                                          const TensorType& type, bool of_gradient) {
-  if (!from.plain() && !to.plain() && absl::IsUnimplemented(ReorderChoice(from, to).status())) {
+  if (!from.plain() && !to.plain() && absl::IsUnimplemented(catalog_->Reorder(from, to).status())) {
     const Layout plain = Layout::Plain(type);
     GRADUS_ASSIGN_OR_RETURN(int middle, AddCopy(name, from_buffer, from, plain, type, of_gradient));
     return AddCopy(name, middle, plain, to, type, of_gradient);
@@ -314,8 +275,9 @@ absl::StatusOr<int> PlanBuilder::AddCopy(const std::string& name, int from_buffe
 absl::Status PlanBuilder::AddReorder(const std::string& name, int from_buffer, const Layout& from, int to_buffer,
                                      const Layout& to) {
   PlanStep step;
-  GRADUS_ASSIGN_OR_RETURN(step.choice, ReorderChoice(from, to));
+  GRADUS_ASSIGN_OR_RETURN(step.choice, catalog_->Reorder(from, to));
   step.name = absl::StrCat("reorder ", name, " ", from.ToString(), " -> ", to.ToString());
+  step.wanted_by = reader_;
   step.implementation = step.choice->candidate.implementation;
   step.stage = stage_;
   step.inputs = {from_buffer};
@@ -325,18 +287,9 @@ absl::Status PlanBuilder::AddReorder(const std::string& name, int from_buffer, c
   return absl::OkStatus();
 }
 
-absl::StatusOr<PlanBuilder::ChoicePtr> PlanBuilder::ReorderChoice(const Layout& from, const Layout& to) {
-  ChoicePtr& choice = reorders_[{Keep(from), Keep(to)}];
-  if (choice == nullptr) {
-    GRADUS_ASSIGN_OR_RETURN(dnnl::reorder::primitive_desc desc, ReorderDesc(from, to));
-    choice = std::make_shared<const NodeChoice>(
-        NodeChoice{{from}, OneDnnCandidate(desc, {{DNNL_ARG_FROM, 0}}, {{DNNL_ARG_TO, 0}})});
-  }
-  return choice;
-}
-
 void PlanBuilder::AddStep(PlanStep step) {
   step.output_layouts = step.choice->candidate.outputs;
+  if (trial_ != nullptr) NoteStep(step);
   plan_->steps_.push_back(std::move(step));
   Track(static_cast<int>(plan_->steps_.size()) - 1);
 }

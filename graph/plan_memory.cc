@@ -34,6 +34,7 @@ absl::Status PlanBuilder::AddWrites() {
 // The value in its variable's layout, where neither a variable is nor anything is fed.
 absl::Status PlanBuilder::PrepareWrite(Write* write) {
   const TensorType& type = graph_.type(write->value);
+  reader_ = absl::StrCat("variable ", store_->variable(write->variable).name);
   const Where where = where_[write->value.node][write->value.output];
   const Layout layout = where.variable < 0 ? *where.layout : store_->layout(where.variable);
   GRADUS_ASSIGN_OR_RETURN(Layout storage,
@@ -49,6 +50,7 @@ absl::Status PlanBuilder::PrepareWrite(Write* write) {
 
 absl::Status PlanBuilder::PlaceWrite(const Write& write) {
   const int storage = VariableBuffer(write.variable, -1);
+  reader_ = absl::StrCat("variable ", store_->variable(write.variable).name);
   overwritten_[write.variable] = true;
   if (MayWriteInPlace(write, storage)) {
     lives_[write.buffer].merged_into = storage;

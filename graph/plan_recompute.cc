@@ -120,6 +120,7 @@ void PlanBuilder::RunAgain(const Draft& draft, const std::vector<ScheduledStep>&
     const PlanStep& from = draft.steps[scheduled.step];
     PlanStep step;
     step.name = scheduled.again ? absl::StrCat(from.name, " again") : from.name;
+    step.wanted_by = from.wanted_by;
     step.implementation = from.implementation;
     step.node = from.node;
     step.again = scheduled.again;

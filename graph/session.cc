@@ -13,6 +13,7 @@
 #include "core/memory_limit.h"
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
+#include "graph/kernel_search.h"
 
 namespace gradus {
 
@@ -37,7 +38,14 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
   if (options_.memory_budget > 0) {
     plan_options.memory_budget = std::max<int64_t>(1, options_.memory_budget - options_.memory_reserve);
   }
-  if (!program.inference) plan_options.kernel_choices = options_.kernel_choices;
+  plan_options.kernel_choices = program.inference ? options_.inference_choices : options_.kernel_choices;
+  if (options_.tuning != nullptr && plan_options.kernel_choices.empty()) {
+    GRADUS_ASSIGN_OR_RETURN(KernelSearchResult found,
+                            SearchKernels(program, *variables_, plan_options, options_.tuning.get()));
+    options_.tuning->Save();
+    plan_options.kernel_choices = std::move(found.choices);
+    plan_options.notes = std::move(found.notes);
+  }
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan,
                           Plan::Compile(std::move(program), variables_.get(), plan_options));
   GRADUS_RETURN_IF_ERROR(CheckMemory(*plan));

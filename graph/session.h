@@ -22,8 +22,10 @@
 #include "absl/strings/string_view.h"
 #include "core/arena.h"
 #include "core/tensor.h"
+#include "graph/kernel_name.h"
 #include "graph/passes.h"
 #include "graph/plan.h"
+#include "graph/tuning_cache.h"
 #include "graph/variables.h"
 
 namespace gradus {
@@ -35,9 +37,11 @@ struct SessionOptions {
   bool recompute = true;       // see PlanOptions
   bool debug_arena = false;    // see PlanOptions
   PassOptions passes;
-  // See PlanOptions. For training alone: programs for inference have nodes of the same names, and choose as they always
-  // do.
-  absl::flat_hash_map<std::string, std::string> kernel_choices;
+  // See PlanOptions. Of programs that train and of those that infer, whose nodes have the same names.
+  KernelChoices kernel_choices, inference_choices;
+  // Kernels of which no earlier choice is given are chosen by their times: see graph/kernel_search.h. Null: the first
+  // of their candidates are taken. May be shared by sessions with the same number of threads.
+  std::shared_ptr<TuningCache> tuning;
 };
 
 // Cores that this process may run on.
@@ -50,6 +54,9 @@ class Session {
   // Runs the passes and compiles. Refuses a plan that needs more memory than there is, with both figures. The plan
   // belongs to the session.
   absl::StatusOr<Plan*> Compile(Program program);
+
+  // Gets memory for the plan and first values for its variables, as the first call of those below does else.
+  absl::Status Prepare(Plan* plan);
 
   // Copies a tensor to a feed. Both types are named when they differ; a name that is no feed is answered with the
   // nearest.
@@ -74,7 +81,6 @@ class Session {
   MemoryNeed memory() const;
 
  private:
-  absl::Status Prepare(Plan* plan);
   absl::Status CheckMemory(const Plan& plan) const;
   absl::Status CheckOwnsArena(const Plan* plan) const;
 

@@ -116,6 +116,11 @@ int VariableStore::Replica(int index, const Layout& layout) {
   return static_cast<int>(entry.replicas.size()) - 1;
 }
 
+Layout VariableStore::replica_layout(int index, int replica) const {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  return entries_[index].replicas[replica].layout;
+}
+
 absl::Status VariableStore::MaterializeLocked(Entry* entry) {
   if (entry->version == 0) {
     GRADUS_ASSIGN_OR_RETURN(Tensor initial, InitialValue(entry->variable, seed_));

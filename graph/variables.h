@@ -50,6 +50,7 @@ class VariableStore {
 
   // The index of the variable's replica in `layout`, declared if need be; -1 when that is the storage itself.
   int Replica(int index, const Layout& layout);
+  Layout replica_layout(int index, int replica) const;
 
   // Memory for the variable (and its first value, if it has none yet) and its replicas.
   absl::Status Materialize(int index);

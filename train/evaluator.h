@@ -45,6 +45,8 @@ class Evaluator {
   absl::StatusOr<Tensor> Output(absl::string_view name) { return session_->Fetch(plan_, absl::StrCat("output/", name)); }
   const std::vector<std::string>& outputs() const { return outputs_; }
 
+  const Plan& plan() const { return *plan_; }
+
   // Whether a larger value of a metric is better; false for losses. NotFound, with the nearest name, for no metric.
   absl::StatusOr<bool> LargerIsBetter(absl::string_view metric) const;
   // The name by which runs are compared unless the user says otherwise: the first metric, else "loss".

@@ -61,6 +61,8 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(const LoadedModel& mode
   session.debug_arena = options.debug_arena;
   session.passes = options.passes;
   session.kernel_choices = options.kernel_choices;
+  session.inference_choices = options.inference_choices;
+  session.tuning = options.tuning;
   learner->session_ = std::make_unique<Session>(learner->variables_, std::move(session));
   learner->session_->state().seed = training.seed();
   GRADUS_ASSIGN_OR_RETURN(learner->plan_, learner->session_->Compile(std::move(program)));

@@ -38,7 +38,9 @@ struct LearnerOptions {
   bool recompute = true;       // see PlanOptions
   bool debug_arena = false;
   PassOptions passes;
-  absl::flat_hash_map<std::string, std::string> kernel_choices;  // of an earlier run that is to be repeated exactly
+  // See SessionOptions: of an earlier run that is to be repeated exactly; the second for plans that infer.
+  KernelChoices kernel_choices, inference_choices;
+  std::shared_ptr<TuningCache> tuning;
 };
 
 struct StepResult {

@@ -33,6 +33,7 @@ class Predictor {
 
   const std::vector<std::string>& outputs() const { return outputs_; }
   Plan& plan() { return *plan_; }
+  Session& session() { return session_; }
 
  private:
   Predictor(std::shared_ptr<VariableStore> variables, SessionOptions options)

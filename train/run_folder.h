@@ -1,7 +1,7 @@
 // The folder of one run. It belongs to one process at a time: an flock(2) on the file `run.lock` in it, which the
 // kernel releases however the process ends.
 //
-//   RUN/run.lock  metrics.jsonl  checkpoints/
+//   RUN/run.lock  kernels.textproto  metrics.jsonl  checkpoints/
 //
 // Movable; the lock is held as long as the object lives. Not thread-safe.
 #ifndef GRADUS_TRAIN_RUN_FOLDER_H_

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "core/file.h"
 #include "core/memory_limit.h"
 #include "core/status_macros.h"
 #include "train/model_variables.h"
@@ -66,9 +67,12 @@ absl::StatusOr<TrainResult> Trainer::Run() {
 absl::Status Trainer::RunToEnd() {
   GRADUS_RETURN_IF_ERROR(StartOrResume());
   while (!finished() && !running_->signal.requested()) {
+    GRADUS_RETURN_IF_ERROR(Trace(/*last=*/false));
     GRADUS_RETURN_IF_ERROR(TrainStep());
+    ++steps_here_;
     GRADUS_RETURN_IF_ERROR(AfterStep());
   }
+  GRADUS_RETURN_IF_ERROR(Trace(/*last=*/true));
   if (finished() && evaluator_ != nullptr && evaluated_step_ != step_) GRADUS_RETURN_IF_ERROR(Evaluate());
   if (logged_step_ != step_ && loss_count_ > 0) GRADUS_RETURN_IF_ERROR(Log());
   return saved_step_ == step_ ? absl::OkStatus() : Save();
@@ -84,10 +88,14 @@ absl::Status Trainer::TrainStep() {
   }
   StepResult result;
   do {
+    const int64_t waiting = StepTrace::Now();
     absl::StatusOr<const Batch*> next = train_loader_->Next();
     if (!next.ok()) return OfStream("train_data", next.status());
     const Batch& batch = **next;
+    const int64_t stepping = StepTrace::Now();
+    if (trace_ != nullptr) trace_->Span("wait for data", waiting);
     absl::StatusOr<StepResult> stepped = learner_->Step(train_binding_->Feeds(batch), last_rate_);
+    if (trace_ != nullptr) trace_->Span(absl::StrCat("step ", step_ + 1), stepping);
     if (!stepped.ok()) return NameExample("train_data", stepped.status(), batch);
     result = *stepped;
     examples_ += batch.num_examples;
@@ -180,6 +188,25 @@ absl::Status Trainer::Log() {
   loss_sum_ = log_seconds_ = 0;
   loss_count_ = log_examples_ = 0;
   return absl::OkStatus();
+}
+
+// Called before each step and when the run ends: starts the trace after two steps of this process, and ends it three
+// later.
+absl::Status Trainer::Trace(bool last) {
+  constexpr int64_t kWarmUps = 2, kTraced = 3;
+  if (options_.trace.empty()) return absl::OkStatus();
+  if (steps_here_ == kWarmUps && !last) {
+    trace_ = std::make_unique<StepTrace>(&learner_->plan());
+    trace_->Start();
+  }
+  if (trace_ == nullptr) {
+    if (last && steps_here_ <= kWarmUps) running_->progress.Note("note: the run was too short for a trace");
+    return absl::OkStatus();
+  }
+  if (steps_here_ < kWarmUps + kTraced && !last) return absl::OkStatus();
+  const std::string json = trace_->ToJson(file_.model.written.name());
+  trace_ = nullptr;
+  return WriteFileAtomically(options_.trace, json);
 }
 
 void Trainer::ShowProgress() {

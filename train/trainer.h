@@ -17,10 +17,12 @@
 #include "absl/status/statusor.h"
 #include "data/dataset_registry.h"
 #include "data/loader.h"
+#include "graph/step_trace.h"
 #include "train/checkpoint.h"
 #include "train/data_binding.h"
 #include "train/evaluator.h"
 #include "train/judge.h"
+#include "train/kernel_record.h"
 #include "train/learner.h"
 #include "train/metrics_log.h"
 #include "train/progress.h"
@@ -37,6 +39,8 @@ struct TrainerOptions {
   bool resume = false;
   bool debug_arena = false;
   PassOptions passes;
+  std::shared_ptr<TuningCache> tuning;  // see SessionOptions
+  std::string trace;                    // file for a trace of three warm steps; empty: none
   // Data sets of the program's own, in place of those that the training file names; null: the file's. The file still
   // says how they are used (`train_data { shuffle: false }`).
   std::shared_ptr<const Dataset> train_dataset, eval_dataset;
@@ -85,8 +89,9 @@ class Trainer {
   absl::StatusOr<std::unique_ptr<Loader>> OpenLoader(const std::string& field) const;
   absl::Status PlanLength();
   absl::Status Compile();
-  absl::Status CompileWith(absl::flat_hash_map<std::string, std::string> kernel_choices);
-  absl::flat_hash_map<std::string, std::string> EarlierChoices() const;
+  absl::Status CompileWith(const RunKernels& kernels);
+  RunKernels Kernels() const;
+  RunKernels EarlierKernels() const;
   absl::Status PlaceOfCompiling(const absl::Status& status) const;
 
   // trainer_state.cc
@@ -104,6 +109,7 @@ class Trainer {
   absl::Status Evaluate();
   absl::Status Save();
   absl::Status Log();
+  absl::Status Trace(bool last);
   absl::Status OfStream(const std::string& field, const absl::Status& status) const;
   absl::Status NameExample(const std::string& field, const absl::Status& status, const Batch& batch) const;
   bool finished() const { return step_ >= span_.total_steps || stopped_early_; }
@@ -117,6 +123,8 @@ class Trainer {
   std::unique_ptr<Learner> learner_;
   std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<Judge> judge_;  // when there is an evaluator
+  std::unique_ptr<StepTrace> trace_;
+  int64_t steps_here_ = 0;  // made by this process
   ScheduleSpan span_;
   bool kernels_differ_ = false;     // from those of the run that is to go on
   std::vector<std::string> notes_;  // for people, to be shown when the run begins
@@ -134,9 +142,6 @@ class Trainer {
   std::vector<std::pair<std::string, double>> results_;
   CheckpointState history_;  // best, early stop and evaluations so far
 };
-
-// The instruction set that oneDNN's kernels use here: "avx2".
-std::string InstructionSet();
 
 }  // namespace gradus
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/human.h"
+#include "core/processor.h"
 #include "core/status_macros.h"
 #include "data/stream.h"
 #include "train/init_from.h"
@@ -92,21 +93,26 @@ absl::Status Trainer::PlanLength() {
 }
 
 absl::Status Trainer::Compile() {
-  const absl::flat_hash_map<std::string, std::string> earlier = EarlierChoices();
+  const RunKernels earlier = EarlierKernels();
   absl::Status compiled = CompileWith(earlier);
-  if (absl::IsFailedPrecondition(compiled) && !earlier.empty()) {
+  if (absl::IsFailedPrecondition(compiled) && earlier.kernel_choice_size() > 0) {
     kernels_differ_ = true;  // another model, perhaps: resuming has the words for it
     compiled = CompileWith({});
+  }
+  if (options_.tuning != nullptr) {
+    for (std::string& warning : options_.tuning->TakeWarnings()) notes_.push_back(std::move(warning));
   }
   return PlaceOfCompiling(compiled);
 }
 
-absl::Status Trainer::CompileWith(absl::flat_hash_map<std::string, std::string> kernel_choices) {
+absl::Status Trainer::CompileWith(const RunKernels& kernels) {
   LearnerOptions options;
   options.training_source = file_.source;
   options.debug_arena = options_.debug_arena;
   options.passes = options_.passes;
-  options.kernel_choices = std::move(kernel_choices);
+  options.kernel_choices = ChoicesOf(kernels.kernel_choice());
+  options.inference_choices = ChoicesOf(kernels.evaluation_kernel_choice());
+  options.tuning = options_.tuning;
   options.input_dims = train_binding_->input_dims();
   while (true) {
     GRADUS_ASSIGN_OR_RETURN(learner_, Learner::Create(file_.model, config(), options));
@@ -124,19 +130,36 @@ absl::Status Trainer::CompileWith(absl::flat_hash_map<std::string, std::string> 
   }
 }
 
+RunKernels Trainer::Kernels() const {
+  RunKernels kernels;
+  kernels.set_library_version(kVersion);
+  kernels.set_threads(learner_->session().threads());
+  kernels.set_instruction_set(InstructionSet());
+  Record(learner_->plan(), kernels.mutable_kernel_choice());
+  if (evaluator_ != nullptr) Record(evaluator_->plan(), kernels.mutable_evaluation_kernel_choice());
+  return kernels;
+}
+
 // What the run so far chose, if it was on a machine like this one: then the rest gives the same bytes.
-absl::flat_hash_map<std::string, std::string> Trainer::EarlierChoices() const {
-  absl::flat_hash_map<std::string, std::string> choices;
-  if (!options_.resume) return choices;
+RunKernels Trainer::EarlierKernels() const {
+  if (!options_.resume) return {};
   std::vector<std::string> skipped;  // told about when the run is resumed
   absl::StatusOr<std::optional<Checkpoint>> checkpoint = OpenNewestCheckpoint(options_.run_dir, &skipped);
-  if (!checkpoint.ok() || !*checkpoint) return choices;
-  const CheckpointState& state = (*checkpoint)->state();
+  RunKernels kernels;
+  if (checkpoint.ok() && *checkpoint) {
+    const CheckpointState& state = (*checkpoint)->state();
+    kernels.set_library_version(state.library_version());
+    kernels.set_threads(state.threads());
+    kernels.set_instruction_set(state.instruction_set());
+    *kernels.mutable_kernel_choice() = state.kernel_choice();
+    *kernels.mutable_evaluation_kernel_choice() = state.evaluation_kernel_choice();
+  } else {
+    kernels = ReadRunKernels(options_.run_dir);
+  }
   const int threads = config().threads() > 0 ? config().threads() : AvailableCores();
-  if (state.instruction_set() != InstructionSet() || state.threads() != threads) return choices;
-  if (state.library_version() != kVersion) return choices;
-  for (const KernelChoice& choice : state.kernel_choice()) choices[choice.node()] = choice.implementation();
-  return choices;
+  const bool fits = kernels.instruction_set() == InstructionSet() && kernels.threads() == threads &&
+                    kernels.library_version() == kVersion;
+  return fits ? kernels : RunKernels();
 }
 
 // What is said about the plan as a whole gets the place of what decides its size, or else the model's.

@@ -1,11 +1,10 @@
 // What of a run a checkpoint holds, and how the run goes on from one.
 #include <google/protobuf/text_format.h>
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/file.h"
+#include "core/processor.h"
 #include "core/status_macros.h"
 #include "train/init_from.h"
 #include "train/model_variables.h"
@@ -53,24 +52,6 @@ bool MayChange(const std::string& field) {
 
 }  // namespace
 
-std::string InstructionSet() {
-  constexpr std::pair<dnnl::cpu_isa, const char*> kNames[] = {
-      {dnnl::cpu_isa::sse41, "sse41"},
-      {dnnl::cpu_isa::avx, "avx"},
-      {dnnl::cpu_isa::avx2, "avx2"},
-      {dnnl::cpu_isa::avx2_vnni, "avx2_vnni"},
-      {dnnl::cpu_isa::avx512_core, "avx512_core"},
-      {dnnl::cpu_isa::avx512_core_vnni, "avx512_core_vnni"},
-      {dnnl::cpu_isa::avx512_core_bf16, "avx512_core_bf16"},
-      {dnnl::cpu_isa::avx512_core_amx, "avx512_core_amx"},
-  };
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  for (const auto& [known, name] : kNames) {
-    if (known == isa) return name;
-  }
-  return absl::StrCat("isa_", static_cast<int>(isa));
-}
-
 absl::Status Trainer::StartOrResume() {
   Progress& progress = running_->progress;
   GRADUS_ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(options_.run_dir, options_.resume));
@@ -93,6 +74,7 @@ absl::Status Trainer::StartOrResume() {
   GRADUS_RETURN_IF_ERROR(TruncateMetricsLog(metrics, checkpoint ? step_ : -1));
   GRADUS_ASSIGN_OR_RETURN(MetricsLog log, MetricsLog::Open(metrics));
   running_->log = std::make_unique<MetricsLog>(std::move(log));
+  GRADUS_RETURN_IF_ERROR(WriteRunKernels(options_.run_dir, Kernels()));
   return checkpoint ? absl::OkStatus() : Start();
 }
 
@@ -203,11 +185,9 @@ CheckpointState Trainer::State() const {
   state.set_seed(config().seed());
   state.set_threads(learner_->session().threads());
   state.set_instruction_set(InstructionSet());
-  for (const auto& [node, implementation] : learner_->plan().KernelChoices()) {
-    KernelChoice* choice = state.add_kernel_choice();
-    choice->set_node(node);
-    choice->set_implementation(implementation);
-  }
+  RunKernels kernels = Kernels();
+  *state.mutable_kernel_choice() = std::move(*kernels.mutable_kernel_choice());
+  *state.mutable_evaluation_kernel_choice() = std::move(*kernels.mutable_evaluation_kernel_choice());
   const auto keep = [&state](const std::string& name, const std::string& text) {
     SourceFile* source = state.add_source_file();
     source->set_name(name);

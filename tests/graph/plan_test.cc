@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "core/arena.h"
 #include "core/tensor.h"
+#include "graph/step_trace.h"
 #include "gtest/gtest.h"
 #include "tests/graph/toy_kernels.h"
 #include "tests/graph/toy_ops.h"
@@ -495,16 +498,16 @@ TEST_F(PlanTest, EqualNodesShareCandidates) {
 TEST_F(PlanTest, EarlierChoicesAreKept) {
   const Value x = Input("x");
   Fetch("y", Scale("b", Scale("a", x, 2), 2));
-  options_.kernel_choices = {{"b", "toy:apart"}};
+  options_.kernel_choices = {{"b", {"toy:apart", ""}}};
   Compile();
-  EXPECT_EQ(plan_->KernelChoices(),
-            (std::vector<std::pair<std::string, std::string>>{{"a", "toy:loop"}, {"b", "toy:apart"}}));
+  EXPECT_EQ(plan_->Choices(), (std::vector<std::pair<std::string, KernelName>>{{"a", {"toy:loop", "a -> a"}},
+                                                                               {"b", {"toy:apart", "a -> a"}}}));
   EXPECT_TRUE(InPlace("a"));
   EXPECT_FALSE(InPlace("b"));
 
   program_ = {};
   Fetch("y", Scale("a", Input("x"), 2));
-  options_.kernel_choices = {{"a", "onednn:jit"}};
+  options_.kernel_choices = {{"a", {"onednn:jit", ""}}};
   EXPECT_EQ(
       ErrorOfCompile(),
       "<code>: ToyScale 'a': the kernel 'onednn:jit' that was chosen earlier is not possible here; there is toy:loop, "
@@ -567,7 +570,22 @@ TEST_F(PlanTest, TimesEveryStep) {
   const Value w = Variable("w");
   Assign(w, Scale("next", Scale("half", w, 1), 1, Stage::kUpdate), Stage::kUpdate);
   Compile();
-  EXPECT_EQ(plan_->TimeSteps(3).size(), plan_->steps().size());
+  StepTrace trace(plan_.get());
+  trace.Start();
+  for (int round = 0; round < 3; ++round) {
+    const int64_t begin = StepTrace::Now();
+    RunAll();
+    trace.Span("round", begin);
+  }
+  trace.Stop();
+  RunAll();  // not looked at
+  EXPECT_EQ(trace.Medians().size(), plan_->steps().size());
+  const nlohmann::json json = nlohmann::json::parse(trace.ToJson("test"));
+  std::map<std::string, int> counts;
+  for (const auto& event : json["traceEvents"]) ++counts[event["name"].get<std::string>()];
+  EXPECT_EQ(counts["half"], 3);
+  EXPECT_EQ(counts["next"], 3);
+  EXPECT_EQ(counts["round"], 3);
 }
 
 // Ten thousand layers: no recursion, and time that grows with the number of steps.

@@ -368,7 +368,7 @@ TEST(TrainingStepTest, ValuesThatAreComputedAgainAreTheSameBytes) {
       EXPECT_LE((*learner)->session().memory().total(), budget);
       EXPECT_GT((*learner)->plan().recomputation().steps, 0);
       EXPECT_GE((*learner)->plan().recomputation().steps, steps) << "less memory for less work";
-      EXPECT_EQ((*learner)->plan().KernelChoices(), plain->plan().KernelChoices());
+      EXPECT_EQ((*learner)->plan().Choices(), plain->plan().Choices());
       steps = (*learner)->plan().recomputation().steps;
       others.push_back(*std::move(learner));
     }

@@ -165,7 +165,7 @@ TEST_F(MistakesTest, OfTheValuesOfFlags) {
 TEST_F(MistakesTest, OfTheFlags) {
   Flags({"--btach=3"},
         "there is no flag --btach; known: --config, --data_dir, --debug_arena, --dry_run, --dump_graph, "
-        "--print_memory_plan, --resume, --run_dir, --set, --threads\n"
+        "--print_memory_plan, --resume, --run_dir, --set, --threads, --trace, --tuning_cache\n"
         "see --help",
         2);
   Flags({"--threads=two"},

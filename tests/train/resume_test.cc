@@ -74,6 +74,45 @@ TEST(Resume, EndsWithTheSameBytesWithinAnotherMemoryBudget) {
   EXPECT_EQ(CheckpointBytes(run.options.run_dir, 12, /*with_state=*/false), whole);
 }
 
+// Kernels that were chosen by time stay those of the run, whatever times there are later; also where there is no
+// checkpoint yet.
+TEST(Resume, ATunedRunKeepsItsKernels) {
+  TinyRun run = TinyRun::Digits("checkpoint { every_steps: 5 keep: 20 }", ScratchFolder() + "/run");
+  run.options.tuning = std::make_shared<TuningCache>(1);
+  ASSERT_TRUE(run.Run().ok());
+  EXPECT_GT(run.options.tuning->measured(), 0u);
+  const std::string whole = CheckpointBytes(run.options.run_dir, 12);
+  const std::string kernels = GetFile(run.options.run_dir + "/kernels.textproto");
+  EXPECT_NE(kernels.find("evaluation_kernel_choice {"), std::string::npos) << kernels;
+  EXPECT_NE(kernels.find("  layouts: \""), std::string::npos) << kernels;
+  run.options.resume = true;
+  for (const int64_t step : {5, -1}) {
+    CutBack(run.options.run_dir, step);
+    run.options.tuning = step < 0 ? std::make_shared<TuningCache>(1) : nullptr;
+    ASSERT_TRUE(run.Run().ok());
+    EXPECT_EQ(CheckpointBytes(run.options.run_dir, 12), whole) << "from " << step;
+    EXPECT_EQ(GetFile(run.options.run_dir + "/kernels.textproto"), kernels) << "from " << step;
+    if (run.options.tuning != nullptr) {
+      EXPECT_EQ(run.options.tuning->measured(), 0u);
+    }
+  }
+}
+
+// As written before checkpoints named layouts.
+TEST(Resume, KernelsWithoutLayouts) {
+  TinyRun run = TinyRun::Digits("checkpoint { every_steps: 5 keep: 20 }", ScratchFolder() + "/run");
+  ASSERT_TRUE(run.Run().ok());
+  RunKernels kernels = ReadRunKernels(run.options.run_dir);
+  ASSERT_GT(kernels.kernel_choice_size(), 0);
+  const std::string whole = CheckpointBytes(run.options.run_dir, 12);
+  for (KernelChoice& choice : *kernels.mutable_kernel_choice()) choice.clear_layouts();
+  ASSERT_TRUE(WriteRunKernels(run.options.run_dir, kernels).ok());
+  CutBack(run.options.run_dir, -1);
+  run.options.resume = true;
+  ASSERT_TRUE(run.Run().ok());
+  EXPECT_EQ(CheckpointBytes(run.options.run_dir, 12), whole);
+}
+
 TEST(Resume, CutsTheLogBackToTheCheckpoint) {
   TinyRun run = TinyRun::Line({1, 2, 3, 4}, "steps: 6 log_every_steps: 1 checkpoint { every_steps: 2 keep: 9 }",
                               ScratchFolder() + "/run");
@@ -105,10 +144,10 @@ TEST(Resume, StartsAfreshWhereThereIsNothing) {
 TEST(Resume, MustBeAskedFor) {
   TinyRun run = TinyRun::Line({1, 2}, "steps: 1", ScratchFolder() + "/run");
   ASSERT_TRUE(run.Run().ok());
-  EXPECT_EQ(run.Error(),
-            absl::StrCat("the run folder '", run.options.run_dir,
-                         "' is not empty (it holds 'checkpoints', 'metrics.jsonl'): go on with its run by --resume, or "
-                         "give another folder"));
+  EXPECT_EQ(run.Error(), absl::StrCat("the run folder '", run.options.run_dir,
+                                      "' is not empty (it holds 'checkpoints', 'kernels.textproto', 'metrics.jsonl'): "
+                                      "go on with its run by --resume, or "
+                                      "give another folder"));
 }
 
 TEST(Resume, RefusesAnotherModelWithBoth) {
