@@ -35,6 +35,9 @@ namespace gradus {
 struct Column {
   std::string name;
   TensorType type;
+  // Image files of any size, JPEG or PNG, that ReadImageFile gives. They are decoded to f32[C, H, W] in 0...1, where H
+  // and W are what the stream's transforms make of them; `type` says f32[C, 0, 0], with C 1 or 3.
+  bool image_files = false;
 };
 
 // Immutable once it is shared: size and columns never change, an index always yields the same bytes, and every function
@@ -54,7 +57,15 @@ class Dataset {
 
   // Writes example `index` (in [0, size())): all bytes of column i, plain and row-major, to columns[i], which holds
   // columns()[i].type.bytes() bytes aligned for the type. Runs in loader threads: it must not enter OpenMP.
+  // Columns of image files are null in `columns` and not this function's.
   virtual absl::Status Read(int64_t index, absl::Span<uint8_t* const> columns) const = 0;
+
+  // Sets `bytes` to the file of example `index` in a column of image files, with whatever capacity it has kept, and
+  // `name` to what messages call it. An error other than ResourceExhausted means a damaged example: it is left out.
+  virtual absl::Status ReadImageFile(int64_t index, size_t column, std::string* bytes, std::string* name) const;
+
+  // What a person should know about how the data were found, a line each: what was left out, say.
+  virtual std::vector<std::string> notes() const { return {}; }
 };
 
 }  // namespace gradus

@@ -12,6 +12,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -22,6 +23,8 @@ namespace gradus {
 
 struct DatasetContext {
   std::string data_dir;  // where the relative paths of a config start, for JoinPath; empty: the current folder
+  // Of the training data, in the order of their labels; empty: none, or not known.
+  std::vector<std::string> class_names = {};
 };
 
 // Opens the data set of `config`, which has the message type that the factory is registered for.

@@ -41,6 +41,16 @@ absl::Status CheckTransformColumns(const google::protobuf::RepeatedPtrField<Tran
   return absl::OkStatus();
 }
 
+absl::Status CheckImageFiles(const Column& column) {
+  const Shape& shape = column.type.shape;
+  if (!column.image_files || (column.type.dtype == DType::kFloat32 && shape.rank() == 3 &&
+                              (shape[0] == 1 || shape[0] == 3) && shape[1] == 0 && shape[2] == 0)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "column '", column.name, "' of image files is f32[1, 0, 0] or f32[3, 0, 0], not ", column.type.ToString()));
+}
+
 }  // namespace
 
 absl::StatusOr<ExampleSource> ExampleSource::Make(std::shared_ptr<const Dataset> dataset) {
@@ -56,7 +66,9 @@ absl::StatusOr<ExampleSource> ExampleSource::Make(std::shared_ptr<const Dataset>
   GRADUS_RETURN_IF_ERROR(CheckNames(source.columns_));
   GRADUS_RETURN_IF_ERROR(CheckTransformColumns(transforms, source.columns_));
   for (Column& column : source.columns_) {
+    GRADUS_RETURN_IF_ERROR(CheckImageFiles(column));
     GRADUS_ASSIGN_OR_RETURN(TransformChain chain, TransformChain::Make(transforms, column, mode));
+    source.has_files_ |= column.image_files;
     column.type = chain.output();
     source.chains_.push_back(std::move(chain));
   }
@@ -74,23 +86,43 @@ absl::StatusOr<ExampleSource::Scratch> ExampleSource::MakeScratch() const {
   uint8_t* next = scratch.bytes_.get();
   for (const TransformChain& chain : chains_) {
     const int64_t buffer = AlignedTo64(chain.buffer_bytes());
-    scratch.read_.push_back(next);
+    scratch.first_.push_back(next);
     scratch.other_.push_back(next + buffer);
     next += 2 * buffer;
   }
+  scratch.read_.resize(chains_.size());
   return scratch;
 }
 
-absl::Status ExampleSource::Read(uint64_t seed, ExamplePlace place, absl::Span<uint8_t* const> columns,
-                                 Scratch* scratch) const {
+absl::Status ExampleSource::ReadAs(uint64_t seed, ExamplePlace place, int64_t index, absl::Span<uint8_t* const> columns,
+                                   Scratch* scratch) const {
   for (size_t i = 0; i < chains_.size(); ++i) {
-    if (chains_[i].empty()) scratch->read_[i] = columns[i];
+    scratch->read_[i] = columns_[i].image_files ? nullptr : chains_[i].empty() ? columns[i] : scratch->first_[i];
   }
-  GRADUS_RETURN_IF_ERROR(dataset_->Read(place.index, scratch->read_));
+  GRADUS_RETURN_IF_ERROR(dataset_->Read(index, scratch->read_));
   for (size_t i = 0; i < chains_.size(); ++i) {
-    if (!chains_[i].empty()) chains_[i].Apply(seed, place, scratch->read_[i], scratch->other_[i], columns[i]);
+    if (chains_[i].empty()) continue;
+    uint8_t *first = scratch->first_[i], *other = scratch->other_[i];
+    if (columns_[i].image_files) {
+      GRADUS_RETURN_IF_ERROR(dataset_->ReadImageFile(index, i, &scratch->file_, &scratch->file_name_));
+      GRADUS_RETURN_IF_ERROR(chains_[i].ApplyToFile(seed, place, scratch->file_name_, scratch->file_, first, other,
+                                                    columns[i], &scratch->chain_));
+    } else {
+      GRADUS_RETURN_IF_ERROR(chains_[i].Apply(seed, place, first, other, columns[i], &scratch->chain_));
+    }
   }
   return absl::OkStatus();
+}
+
+absl::Status ExampleSource::ReadSubstitute(uint64_t seed, ExamplePlace place, absl::Span<uint8_t* const> columns,
+                                           Scratch* scratch) const {
+  const int64_t most = size() / 100 + 1;
+  absl::Status status = absl::DataLossError("there is no other example");
+  for (int64_t i = 1; i <= most && i < size(); ++i) {
+    status = ReadAs(seed, place, (place.index + i) % size(), columns, scratch);
+    if (status.ok() || !IsDamage(status)) return status;
+  }
+  return status;
 }
 
 }  // namespace gradus

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
@@ -61,6 +62,7 @@ class Loader::Reader {
     const absl::Span<float> weights = batch.weights.values<float>();
     std::fill(weights.begin(), weights.begin() + batch.num_examples, 1.0f);
     std::fill(weights.begin() + batch.num_examples, weights.end(), 0.0f);
+    batch.skipped.clear();
     buffer->status = ReadExamples(&batch);
     if (buffer->status.ok()) Pad(&batch);
   }
@@ -69,7 +71,8 @@ class Loader::Reader {
   absl::Status ReadExamples(Batch* batch) {
     for (int64_t i = 0; i < batch->num_examples; ++i) {
       for (size_t c = 0; c < rows_.size(); ++c) rows_[c] = Row(batch, c, i);
-      const absl::Status status = loader_.source_.Read(loader_.options_.seed, batch->examples[i], rows_, &scratch_);
+      absl::Status status = loader_.source_.Read(loader_.options_.seed, batch->examples[i], rows_, &scratch_);
+      if (!status.ok() && loader_.source_.IsDamage(status)) status = LeaveOut(i, status, batch);
       if (!status.ok()) {
         return absl::Status(status.code(), absl::StrCat("example ", batch->examples[i].index, ": ", status.message()));
       }
@@ -77,10 +80,29 @@ class Loader::Reader {
     return absl::OkStatus();
   }
 
+  // Puts another example in the place of number `i`, or takes its weight.
+  absl::Status LeaveOut(int64_t i, const absl::Status& damage, Batch* batch) {
+    batch->skipped.push_back({batch->examples[i].index, std::string(damage.message())});
+    if (loader_.options_.remainder != Remainder::kPad) {
+      return loader_.source_.ReadSubstitute(loader_.options_.seed, batch->examples[i], rows_, &scratch_);
+    }
+    batch->weights.values<float>()[i] = 0;
+    return absl::OkStatus();
+  }
+
+  // What has no weight is made a copy of the first example that has, or zeros.
   void Pad(Batch* batch) {
+    const absl::Span<const float> weights = batch->weights.values<float>();
+    const int64_t good = std::find(weights.begin(), weights.end(), 1.0f) - weights.begin();
     for (size_t c = 0; c < rows_.size(); ++c) {
-      for (int64_t i = batch->num_examples; i < loader_.options_.batch_size; ++i) {
-        std::memcpy(Row(batch, c, i), Row(batch, c, 0), loader_.columns()[c].type.bytes());
+      const int64_t bytes = loader_.columns()[c].type.bytes();
+      for (int64_t i = 0; i < loader_.options_.batch_size; ++i) {
+        if (weights[i] != 0) continue;
+        if (good < loader_.options_.batch_size) {
+          std::memcpy(Row(batch, c, i), Row(batch, c, good), bytes);
+        } else {
+          std::memset(Row(batch, c, i), 0, bytes);
+        }
       }
     }
   }
@@ -185,6 +207,13 @@ void Loader::ReadAhead(Reader* reader) {
 }
 
 absl::StatusOr<const Batch*> Loader::Next() {
+  const auto start = std::chrono::steady_clock::now();
+  absl::StatusOr<const Batch*> batch = NextBatch();
+  seconds_waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return batch;
+}
+
+absl::StatusOr<const Batch*> Loader::NextBatch() {
   Buffer& buffer = BufferOf(next_step_);
   std::unique_lock<std::mutex> lock(mutex_);
   caller_holds_ = false;
@@ -196,13 +225,39 @@ absl::StatusOr<const Batch*> Loader::Next() {
     ready_.wait(lock, [&] { return taken_ > next_step_ && buffer.ready; });
   }
   if (!buffer.status.ok()) return buffer.status;
+  GRADUS_RETURN_IF_ERROR(CountSkipped(buffer.batch));
   caller_holds_ = true;
   ++next_step_;
   return &buffer.batch;
 }
 
+// The caller's thread counts, batch by batch, so the limit is hit at the same batch whoever reads.
+absl::Status Loader::CountSkipped(const Batch& batch) {
+  constexpr int64_t kMessages = 3;
+  if (batch.place.epoch != skipped_epoch_) {
+    skipped_epoch_ = batch.place.epoch;
+    skipped_ = 0;
+    skipped_messages_.clear();
+  }
+  int64_t count = skipped_;
+  std::string messages = skipped_messages_;
+  for (const SkippedExample& example : batch.skipped) {
+    if (++count <= kMessages) absl::StrAppend(&messages, "\n", example.message);
+  }
+  if (100 * count > num_examples()) {
+    if (count > kMessages) absl::StrAppend(&messages, "\nand ", count - kMessages, " more");
+    return absl::DataLossError(absl::StrCat(count, " of ", num_examples(),
+                                            " examples cannot be used, which is more than 1 %; the data need to be "
+                                            "put in order:",
+                                            messages));
+  }
+  skipped_ = count;
+  skipped_messages_ = std::move(messages);
+  return absl::OkStatus();
+}
+
 // Lets the threads finish what they read, then starts again at the new place with every buffer free.
-absl::Status Loader::Seek(BatchPlace place) {
+absl::Status Loader::Seek(BatchPlace place, int64_t skipped) {
   GRADUS_ASSIGN_OR_RETURN(const int64_t step, order_.StepOf(place));
   std::unique_lock<std::mutex> lock(mutex_);
   paused_ = true;
@@ -210,6 +265,9 @@ absl::Status Loader::Seek(BatchPlace place) {
   caller_holds_ = false;
   next_step_ = step;
   taken_ = step;
+  skipped_epoch_ = order_.PlaceOf(step).epoch;
+  skipped_ = skipped;
+  skipped_messages_.clear();
   return absl::OkStatus();
 }
 

@@ -13,6 +13,10 @@
 // number in the epoch): the number of threads changes no byte, and Seek resumes exactly. Batches live in a fixed pool
 // of buffers, so that reading allocates nothing. Loader threads are plain threads that never enter OpenMP.
 //
+// An image file that cannot be read or decoded is left out. In training (kDrop, kWrap) another example takes its place,
+// chosen as a function of its own place; with kPad its weight is 0. When more than a hundredth of an epoch's examples
+// are left out, Next fails.
+//
 // Owns its threads and buffers, shares the data set. Not thread-safe: one thread calls it.
 #ifndef GRADUS_DATA_LOADER_H_
 #define GRADUS_DATA_LOADER_H_
@@ -21,6 +25,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -41,12 +46,18 @@ struct LoaderOptions {
   int threads = 0;                         // that read ahead, at most 256; 0: Next reads in the caller's thread
 };
 
+struct SkippedExample {
+  int64_t index;        // in the data set
+  std::string message;  // what is wrong with it, with its name
+};
+
 struct Batch {
-  std::vector<Tensor> columns;         // in the order of Loader::columns(), with a leading dimension of batch_size
-  Tensor weights;                      // f32[batch_size]: 1 for an example, 0 for padding
-  std::vector<ExamplePlace> examples;  // epoch and index in the data set of each; padding repeats the first
-  int64_t num_examples = 0;            // without padding; real examples come first
-  BatchPlace place;                    // epoch, and number in the epoch
+  std::vector<Tensor> columns;          // in the order of Loader::columns(), with a leading dimension of batch_size
+  Tensor weights;                       // f32[batch_size]: 1 for an example, 0 for padding and what is left out
+  std::vector<ExamplePlace> examples;   // epoch and index in the data set of each; padding repeats the first
+  int64_t num_examples = 0;             // without padding; real examples come first
+  BatchPlace place;                     // epoch, and number in the epoch
+  std::vector<SkippedExample> skipped;  // those of `examples` that were left out
 };
 
 class Loader {
@@ -77,14 +88,23 @@ class Loader {
   // The batch that Next will return; to resume there: Seek(place).
   BatchPlace place() const { return order_.PlaceOf(next_step_); }
 
-  // Makes `place` the next batch. A number past the epoch's last batch counts on into the next epochs. Error: negative.
-  absl::Status Seek(BatchPlace place);
+  // Makes `place` the next batch. A number past the epoch's last batch counts on into the next epochs. `skipped`: how
+  // many examples of its epoch were left out before. Error: negative.
+  absl::Status Seek(BatchPlace place, int64_t skipped = 0);
+
+  // Examples left out so far in the epoch of place().
+  int64_t skipped_in_epoch() const { return place().epoch == skipped_epoch_ ? skipped_ : 0; }
+
+  // Time that Next has taken so far: what the caller waited for data, or read them itself.
+  double seconds_waited() const { return seconds_waited_; }
 
  private:
   class Reader;   // what one thread needs to fill buffers
   struct Buffer;  // a batch, and whether it is ready
 
   Loader(ExampleSource source, const LoaderOptions& options, const BatchOrder& order);
+  absl::StatusOr<const Batch*> NextBatch();
+  absl::Status CountSkipped(const Batch& batch);
   absl::Status AllocateBuffers();
   absl::Status StartThreads();
   void ReadAhead(Reader* reader);  // the body of a thread
@@ -99,6 +119,11 @@ class Loader {
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::vector<std::unique_ptr<Reader>> readers_;
   std::vector<std::thread> threads_;
+
+  // The caller's own.
+  int64_t skipped_epoch_ = 0, skipped_ = 0;  // of that epoch, up to the batch that Next returned last
+  std::string skipped_messages_;             // of the first of them
+  double seconds_waited_ = 0;
 
   mutable std::mutex mutex_;       // guards what follows and the state of buffers
   std::condition_variable work_;   // for threads: a buffer is free, or the end

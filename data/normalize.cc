@@ -20,6 +20,7 @@ class NormalizeTransform : public ExampleTransform {
       : type_(std::move(type)), mean_(std::move(mean)), scale_(std::move(scale)) {}
 
   const TensorType& output() const override { return type_; }
+  bool leaves_unit_range() const override { return true; }
 
   void Apply(const uint8_t* in, uint8_t* out, RandomSequence*) const override {
     const float* x = reinterpret_cast<const float*>(in);

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
 #include "data/chosen_member.h"
+#include "data/image_file.h"
 #include "data/transform_chain.h"
 
 namespace gradus {
@@ -27,6 +28,10 @@ class Subset : public Dataset {
   absl::Status Read(int64_t index, absl::Span<uint8_t* const> columns) const override {
     return all_->Read(first_ + index, columns);
   }
+  absl::Status ReadImageFile(int64_t index, size_t column, std::string* bytes, std::string* name) const override {
+    return all_->ReadImageFile(first_ + index, column, bytes, name);
+  }
+  std::vector<std::string> notes() const override { return all_->notes(); }
 
  private:
   const std::unique_ptr<Dataset> all_;
@@ -63,6 +68,13 @@ absl::StatusOr<Tensor> ToFloat(absl::string_view column, const Tensor& value) {
   return result;
 }
 
+// What a chain works in.
+struct Buffers {
+  explicit Buffers(const TransformChain& chain)
+      : first(TensorType{DType::kUint8, {chain.buffer_bytes()}}), second(first.type()) {}
+  Tensor first, second;
+};
+
 }  // namespace
 
 absl::StatusOr<ExampleSource> OpenStream(const DataStream& stream, const DatasetContext& context, TransformMode mode) {
@@ -78,13 +90,35 @@ absl::StatusOr<Tensor> Preprocess(const DataStream& stream, absl::string_view co
       const TransformChain chain,
       TransformChain::Make(stream.transform(), {std::string(column), buffer.type()}, TransformMode::kEvaluate));
   if (chain.empty()) return buffer;
-  const TensorType bytes = {DType::kUint8, {chain.buffer_bytes()}};
-  Tensor first(bytes);
-  Tensor second(bytes);
+  Buffers buffers(chain);
+  TransformChain::Scratch scratch;
   Tensor result(chain.output());
-  std::memcpy(first.data(), buffer.data(), buffer.bytes());
-  chain.Apply(0, ExamplePlace(), first.data(), second.data(), result.data());
+  std::memcpy(buffers.first.data(), buffer.data(), buffer.bytes());
+  GRADUS_RETURN_IF_ERROR(
+      chain.Apply(0, ExamplePlace(), buffers.first.data(), buffers.second.data(), result.data(), &scratch));
   return result;
+}
+
+// An image of any size, if the transforms know what to do with one; else they were made for the data set's only size,
+// which this image may happen to have.
+absl::StatusOr<Tensor> PrepareImage(const DataStream& stream, absl::string_view column, int channels,
+                                    absl::string_view name, absl::string_view file) {
+  const Column any_size = {std::string(column), {DType::kFloat32, {channels, 0, 0}}, /*image_files=*/true};
+  const absl::StatusOr<TransformChain> chain =
+      TransformChain::Make(stream.transform(), any_size, TransformMode::kEvaluate);
+  if (chain.ok()) {
+    Buffers buffers(*chain);
+    TransformChain::Scratch scratch;
+    Tensor result(chain->output());
+    GRADUS_RETURN_IF_ERROR(chain->ApplyToFile(0, ExamplePlace(), name, file, buffers.first.data(),
+                                              buffers.second.data(), result.data(), &scratch));
+    return result;
+  }
+  GRADUS_ASSIGN_OR_RETURN(const Tensor pixels, DecodeImage(name, file, channels));
+  absl::StatusOr<Tensor> prepared = Preprocess(stream, column, pixels);
+  if (prepared.ok()) return prepared;
+  return absl::Status(prepared.status().code(), absl::StrCat(name, ": ", pixels.type().ToString(),
+                                                             " cannot be prepared: ", prepared.status().message()));
 }
 
 }  // namespace gradus

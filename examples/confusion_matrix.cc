@@ -22,9 +22,10 @@ constexpr TextTable::Align kRight = TextTable::Align::kRight;
 ConfusionMatrix::ConfusionMatrix(int64_t classes, std::vector<std::string> class_names)
     : classes_(classes), names_(std::move(class_names)), totals_(classes, 0) {}
 
-absl::Status ConfusionMatrix::Add(const Tensor& scores, const Tensor& labels, int64_t examples) {
+absl::Status ConfusionMatrix::Add(const Tensor& scores, const Tensor& labels, absl::Span<const float> weights) {
   const absl::Span<const float> all = scores.values<float>();
-  for (int64_t n = 0; n < examples; ++n) {
+  for (size_t n = 0; n < weights.size(); ++n) {
+    if (weights[n] == 0) continue;
     const int64_t label = labels.values<int32_t>()[n];
     if (label < 0 || label >= classes_) {
       return absl::InvalidArgumentError(absl::StrCat("label ", label, " is none of the ", classes_, " classes"));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "core/tensor.h"
 
 namespace gradus {
@@ -20,9 +21,9 @@ class ConfusionMatrix {
   // `class_names`: empty when the labels are their own names.
   ConfusionMatrix(int64_t classes, std::vector<std::string> class_names);
 
-  // The first `examples` rows of a batch. scores: f32[N, classes], of which the largest wins, of equal ones the lower
-  // class; labels: i32[N]. An error when a label is no class.
-  absl::Status Add(const Tensor& scores, const Tensor& labels, int64_t examples);
+  // The rows of a batch whose weight is not 0. scores: f32[N, classes], of which the largest wins, of equal ones the
+  // lower class; labels: i32[N]. An error when a label is no class.
+  absl::Status Add(const Tensor& scores, const Tensor& labels, absl::Span<const float> weights);
 
   int64_t classes() const { return classes_; }
   int64_t count(int64_t label, int64_t predicted) const;

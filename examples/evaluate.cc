@@ -75,7 +75,7 @@ absl::StatusOr<std::unique_ptr<Loader>> OpenData(const TrainedModel& trained) {
   options.remainder = Remainder::kPad;
   options.threads = LoaderThreads(training);
   const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir)};
+  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir), trained.class_names};
   absl::StatusOr<ExampleSource> source = OpenStream(trained.evaluation, context, TransformMode::kEvaluate);
   absl::Status status = source.status();
   if (source.ok()) {
@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<Loader>> OpenData(const TrainedModel& trained) {
 
 // Counts a classifier's batch; the first output of two dimensions has the scores. Nothing happens for other models.
 absl::Status Count(Evaluator* evaluator, absl::Span<const InputFeed> feeds, const std::string& label,
-                   const TrainedModel& trained, int64_t examples, std::unique_ptr<ConfusionMatrix>* matrix) {
+                   const TrainedModel& trained, const Tensor& weights, std::unique_ptr<ConfusionMatrix>* matrix) {
   const auto labels = std::find_if(feeds.begin(), feeds.end(), [&](const InputFeed& f) { return f.input == label; });
   if (labels == feeds.end()) return absl::OkStatus();
   for (const std::string& name : evaluator->outputs()) {
@@ -97,7 +97,7 @@ absl::Status Count(Evaluator* evaluator, absl::Span<const InputFeed> feeds, cons
     const Shape& shape = scores.shape();
     if (scores.dtype() != DType::kFloat32 || shape.rank() != 2 || shape[0] != labels->value->shape()[0]) continue;
     if (*matrix == nullptr) *matrix = std::make_unique<ConfusionMatrix>(shape[1], trained.class_names);
-    return (*matrix)->Add(scores, *labels->value, examples);
+    return (*matrix)->Add(scores, *labels->value, weights.values<float>());
   }
   return absl::OkStatus();
 }
@@ -108,10 +108,17 @@ absl::StatusOr<std::unique_ptr<ConfusionMatrix>> RunBatches(const TrainedModel& 
   const std::string label = FindLabel(trained.file.model.model.model());
   std::unique_ptr<ConfusionMatrix> matrix;
   for (int64_t i = 0; i < loader->BatchesInEpoch(0); ++i) {
-    GRADUS_ASSIGN_OR_RETURN(const Batch* batch, loader->Next());
+    absl::StatusOr<const Batch*> next = loader->Next();
+    if (!next.ok()) {
+      return absl::Status(next.status().code(), absl::StrCat(trained.data_field, ": ", next.status().message()));
+    }
+    const Batch* batch = *next;
+    for (const SkippedExample& skipped : batch->skipped) {
+      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
+    }
     const absl::Span<const InputFeed> feeds = binding->Feeds(*batch);
     absl::Status status = evaluator->Add(feeds, batch->weights);
-    if (status.ok()) status = Count(evaluator, feeds, label, trained, batch->num_examples, &matrix);
+    if (status.ok()) status = Count(evaluator, feeds, label, trained, batch->weights, &matrix);
     if (!status.ok()) {
       return absl::Status(status.code(), absl::StrCat(status.message(), "; in the batch that starts with example ",
                                                       batch->examples[0].index, " of the data set"));
@@ -163,7 +170,7 @@ absl::StatusOr<int> Evaluate(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RestoreVariables(trained.checkpoint, /*optimizer=*/false, variables.get()));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<ConfusionMatrix> matrix,
                           RunBatches(trained, loader.get(), &binding, evaluator.get()));
-  Print(trained, evaluator->Results(), loader->num_examples(), matrix.get());
+  Print(trained, evaluator->Results(), loader->num_examples() - loader->skipped_in_epoch(), matrix.get());
   return 0;
 }
 

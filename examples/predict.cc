@@ -17,7 +17,6 @@
 #include "absl/strings/str_join.h"
 #include "core/file.h"
 #include "core/status_macros.h"
-#include "data/png.h"
 #include "data/stream.h"
 #include "examples/command_line.h"
 #include "examples/text_table.h"
@@ -27,15 +26,15 @@
 
 namespace {
 
-constexpr char kUsage[] = R"(Classifies PNG images with a checkpoint.
+constexpr char kUsage[] = R"(Classifies JPEG and PNG images with a checkpoint.
 
   predict --checkpoint=runs/lenet/checkpoints/best three.png
-  predict --run_dir=runs/lenet --top=3 images/*.png
+  predict --run_dir=runs/resnet50 --top=3 photos/*.jpg
   predict --run_dir=runs/lenet --json images/*.png > predictions.jsonl
 
-An image is prepared as the checkpoint's evaluation data were (normalised, cropped in the middle); it is never scaled,
-so its size has to be that of the training images. Colours become grey, and grey colours, where the model wants it. The
-training images decide what is foreground: MNIST's digits are white on black.
+An image is prepared as the checkpoint's evaluation data were (resized, cropped in the middle, normalised). Where those
+were never resized or cropped, its size has to be that of the training images. Colours become grey, and grey colours,
+where the model wants it. The training images decide what is foreground: MNIST's digits are white on black.
 
 For each image the likeliest classes with their probabilities, the softmax of the model's output. With --json a line
 for each image: {"image": ..., "classes": [{"class": 3, "name": "3", "probability": 0.98}, ...]}.
@@ -132,22 +131,15 @@ class Classifier {
   // The image as the model takes it, f32[1, C, H, W].
   absl::StatusOr<Tensor> Prepare(const std::string& image) const {
     GRADUS_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(UserPath(image)));
-    GRADUS_ASSIGN_OR_RETURN(const Tensor pixels, DecodePng(image, bytes, static_cast<int>(input_.type.shape[0])));
-    absl::StatusOr<Tensor> prepared = Preprocess(trained_->evaluation, input_.column, pixels);
-    if (!prepared.ok()) {
-      return absl::Status(prepared.status().code(), absl::StrCat(image, ": ", pixels.type().ToString(),
-                                                                 " cannot be prepared: ", prepared.status().message()));
-    }
-    if (prepared->type() != input_.type) {
-      const std::string after = prepared->shape() == pixels.shape()
-                                    ? ""
-                                    : absl::StrCat(" (", prepared->shape().ToString(), " when prepared)");
-      return absl::InvalidArgumentError(absl::StrCat(image, ": the image is ", pixels.shape().ToString(), after,
-                                                     ", but the model's input '", input_.name, "' is ",
+    GRADUS_ASSIGN_OR_RETURN(const Tensor prepared, PrepareImage(trained_->evaluation, input_.column,
+                                                                static_cast<int>(input_.type.shape[0]), image, bytes));
+    if (prepared.type() != input_.type) {
+      return absl::InvalidArgumentError(absl::StrCat(image, ": the image is ", prepared.shape().ToString(),
+                                                     " when prepared, but the model's input '", input_.name, "' is ",
                                                      input_.type.shape.ToString(), ": channels, height, width"));
     }
     const Shape& shape = input_.type.shape;
-    return Tensor::Of<float>(Shape{1, shape[0], shape[1], shape[2]}, prepared->values<float>());
+    return Tensor::Of<float>(Shape{1, shape[0], shape[1], shape[2]}, prepared.values<float>());
   }
 
   const TrainedModel* trained_;

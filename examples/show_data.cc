@@ -51,7 +51,7 @@ namespace {
 absl::StatusOr<std::unique_ptr<Loader>> OpenTrainingData(const TrainingFile& file) {
   const Training& training = file.training;
   const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir)};
+  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir), {}};
   LoaderOptions options;
   options.shuffle = training.train_data().has_shuffle() ? training.train_data().shuffle() : true;
   options.seed = training.seed();
@@ -93,6 +93,9 @@ absl::StatusOr<CaptionedImages> ReadExamples(Loader* loader, const DrawnColumns&
   CaptionedImages captioned;
   for (int64_t i = 0; i < count; ++i) {
     GRADUS_ASSIGN_OR_RETURN(const Batch* batch, loader->Next());
+    for (const SkippedExample& skipped : batch->skipped) {
+      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
+    }
     Tensor image(loader->columns()[drawn.image].type);  // without the batch's dimension of 1
     std::memcpy(image.data(), batch->columns[drawn.image].data(), image.bytes());
     captioned.images.push_back(std::move(image));

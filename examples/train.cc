@@ -36,7 +36,8 @@ of steps, and added to it. A run that goes on keeps its kernels, whatever the fi
 --trace=FILE writes three steps as Chrome's trace events; https://ui.perfetto.dev shows them.
 
 Progress goes to stderr. The last line on stdout is a JSON object: step, loss (of the last step), eval_<metric>,
-examples_per_second (while training) and peak_bytes (most resident memory of the process).
+examples_per_second (while training), data_wait (the share of that time in which the steps waited for data),
+skipped_examples (that could not be read) and peak_bytes (most resident memory of the process).
 
 Exit code: 0 when the run has ended, 1 after an error, 2 for wrong flags, 130 or 143 when SIGINT or SIGTERM has
 stopped it.)";

@@ -16,10 +16,10 @@ packages=(
   libabsl-dev
   libdnnl-dev
   libisal-dev
+  libjpeg62-turbo-dev
   libprotobuf-dev
   librandom123-dev
   libspng-dev
-  libturbojpeg0-dev
   nlohmann-json3-dev
   zlib1g-dev
   # Tests and benchmarks.

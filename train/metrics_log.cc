@@ -37,6 +37,8 @@ std::string ToJson(const MetricsLine& line) {
   add("learning_rate", line.learning_rate);
   add("gradient_norm", line.gradient_norm);
   add("examples_per_second", line.examples_per_second);
+  add("data_wait", line.data_wait);
+  if (line.skipped_examples.has_value()) json["skipped_examples"] = *line.skipped_examples;
   for (const auto& [metric, value] : line.evaluation) json[absl::StrCat("eval_", metric)] = value;
   return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);  // not finite: null
 }

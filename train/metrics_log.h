@@ -1,6 +1,7 @@
 // metrics.jsonl: the course of a run, one JSON object a line, in the order of steps. The keys are stable:
 //
-//   {"step":100,"epoch":0,"loss":0.31,"learning_rate":0.01,"gradient_norm":1.2,"examples_per_second":20513.7}
+//   {"step":100,"epoch":0,"loss":0.31,"learning_rate":0.01,"gradient_norm":1.2,"examples_per_second":20513.7,
+//    "data_wait":0.01}                                                       (on one line)
 //   {"step":938,"epoch":1,"eval_loss":0.05,"eval_top1":0.983}
 //
 // Numbers that are not finite are null. Each line is one write, so a killed run leaves whole lines; after a power cut
@@ -28,6 +29,8 @@ struct MetricsLine {
   std::optional<double> learning_rate;
   std::optional<double> gradient_norm;  // global L2 norm before clipping
   std::optional<double> examples_per_second;
+  std::optional<double> data_wait;          // share of the time that the steps waited for data
+  std::optional<int64_t> skipped_examples;  // left out since the process began, because they could not be read
   std::vector<std::pair<std::string, double>> evaluation;  // metric's name, result: "eval_<name>"
 };
 

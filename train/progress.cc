@@ -89,6 +89,7 @@ std::string Progress::Line() const {
     absl::StrAppend(&line, "  ", *speed < 100 ? absl::StrFormat("%.3g", *speed) : absl::StrFormat("%.0f", *speed),
                     " examples/s");
   }
+  if (state_.data_wait.value_or(0) >= 0.01) absl::StrAppendFormat(&line, "  data wait %.0f%%", 100 * *state_.data_wait);
   for (const auto& [metric, value] : state_.evaluation) absl::StrAppendFormat(&line, "  %s %.4g", metric, value);
   if (state_.step > first_step_ && state_.step <= state_.total_steps) {
     const double seconds_per_step = (options_.clock() - first_time_) / (state_.step - first_step_);

@@ -27,6 +27,7 @@ struct ProgressState {
   std::optional<double> loss;
   std::optional<double> learning_rate;
   std::optional<double> examples_per_second;
+  std::optional<double> data_wait;                         // share of the time; shown from a hundredth on
   std::vector<std::pair<std::string, double>> evaluation;  // results of the last evaluation
 };
 

@@ -39,6 +39,8 @@ std::string TrainResult::ToJson() const {
   json["loss"] = loss;
   for (const auto& [name, value] : evaluation) json["eval_" + name] = value;
   json["examples_per_second"] = examples_per_second;
+  json["data_wait"] = data_wait;
+  json["skipped_examples"] = skipped_examples;
   json["peak_bytes"] = peak_bytes;
   return json.dump();
 }
@@ -59,6 +61,8 @@ absl::StatusOr<TrainResult> Trainer::Run() {
   result.loss = last_loss_;
   result.evaluation = results_;
   result.examples_per_second = ExamplesPerSecond();
+  result.data_wait = DataWait();
+  result.skipped_examples = skipped_examples_;
   result.peak_bytes = PeakResidentBytes();
   result.exit_code = finished() ? 0 : signal_code;
   return result;
@@ -80,7 +84,7 @@ absl::Status Trainer::RunToEnd() {
 
 // One update: `accumulate` batches.
 absl::Status Trainer::TrainStep() {
-  const double start = Now();
+  const double start = Now(), waited_before = train_loader_->seconds_waited();
   last_rate_ = LearningRate(config().schedule(), span_, config().learning_rate(), step_);
   if (!std::isfinite(static_cast<float>(last_rate_))) {
     return ErrorAt(file_.source.Lookup("schedule"),
@@ -94,6 +98,8 @@ absl::Status Trainer::TrainStep() {
     const Batch& batch = **next;
     const int64_t stepping = StepTrace::Now();
     if (trace_ != nullptr) trace_->Span("wait for data", waiting);
+    NoteSkipped("train_data", batch);
+    skipped_examples_ += static_cast<int64_t>(batch.skipped.size());
     absl::StatusOr<StepResult> stepped = learner_->Step(train_binding_->Feeds(batch), last_rate_);
     if (trace_ != nullptr) trace_->Span(absl::StrCat("step ", step_ + 1), stepping);
     if (!stepped.ok()) return NameExample("train_data", stepped.status(), batch);
@@ -108,8 +114,11 @@ absl::Status Trainer::TrainStep() {
   loss_sum_ += result.loss;
   ++loss_count_;
   const double spent = Now() - start;
+  const double waited = train_loader_->seconds_waited() - waited_before;
   seconds_ += spent;
   log_seconds_ += spent;
+  waited_ += waited;
+  log_waited_ += waited;
   return absl::OkStatus();
 }
 
@@ -139,6 +148,7 @@ absl::Status Trainer::Evaluate() {
   for (int64_t i = 0; i < eval_loader_->BatchesInEpoch(0); ++i) {
     absl::StatusOr<const Batch*> batch = eval_loader_->Next();
     if (!batch.ok()) return OfStream("eval_data", batch.status());
+    NoteSkipped("eval_data", **batch);
     const absl::Status added = evaluator_->Add(eval_binding_->Feeds(**batch), (*batch)->weights);
     if (!added.ok()) return NameExample("eval_data", added, **batch);
   }
@@ -182,10 +192,14 @@ absl::Status Trainer::Log() {
   if (loss_count_ > 0) line.loss = loss_sum_ / static_cast<double>(loss_count_);
   line.learning_rate = last_rate_;
   line.gradient_norm = last_norm_;
-  if (log_seconds_ > 0) line.examples_per_second = static_cast<double>(log_examples_) / log_seconds_;
+  if (log_seconds_ > 0) {
+    line.examples_per_second = static_cast<double>(log_examples_) / log_seconds_;
+    line.data_wait = log_waited_ / log_seconds_;
+  }
+  if (skipped_examples_ > 0) line.skipped_examples = skipped_examples_;
   GRADUS_RETURN_IF_ERROR(running_->log->Append(line));
   logged_step_ = step_;
-  loss_sum_ = log_seconds_ = 0;
+  loss_sum_ = log_seconds_ = log_waited_ = 0;
   loss_count_ = log_examples_ = 0;
   return absl::OkStatus();
 }
@@ -219,11 +233,22 @@ void Trainer::ShowProgress() {
   state.loss = last_loss_;
   state.learning_rate = last_rate_;
   state.examples_per_second = ExamplesPerSecond();
+  state.data_wait = DataWait();
   for (const auto& [name, value] : results_) state.evaluation.emplace_back(absl::StrCat("eval_", name), value);
   running_->progress.Update(state);
 }
 
 double Trainer::ExamplesPerSecond() const { return seconds_ > 0 ? static_cast<double>(examples_) / seconds_ : 0; }
+
+double Trainer::DataWait() const { return seconds_ > 0 ? waited_ / seconds_ : 0; }
+
+// Names each example that was left out, once.
+void Trainer::NoteSkipped(const std::string& field, const Batch& batch) {
+  for (const SkippedExample& example : batch.skipped) {
+    if (!named_.insert(absl::StrCat(field, example.message)).second) continue;
+    running_->progress.Note(absl::StrCat("left out of ", field, ": ", example.message));
+  }
+}
 
 // An error of a data stream: "train.textproto:2:1: train_data: ...".
 absl::Status Trainer::OfStream(const std::string& field, const absl::Status& status) const {

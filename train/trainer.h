@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "data/dataset_registry.h"
@@ -51,11 +52,13 @@ struct TrainResult {
   double loss = 0;                                         // of the last step; NaN when none was made
   std::vector<std::pair<std::string, double>> evaluation;  // the last one's
   double examples_per_second = 0;                          // while training, over this process's steps
+  double data_wait = 0;                                    // the share of that time that went by waiting for data
+  int64_t skipped_examples = 0;                            // of the training data, left out by this process
   int64_t peak_bytes = 0;                                  // peak resident memory of the process
   int exit_code = 0;                                       // 130 or 143 when a signal stopped the run, after saving
 
-  // One JSON object: step, loss, eval_<metric>..., examples_per_second, peak_bytes. Numbers that are not finite are
-  // null.
+  // One JSON object: step, loss, eval_<metric>..., examples_per_second, data_wait, skipped_examples, peak_bytes.
+  // Numbers that are not finite are null.
   std::string ToJson() const;
 };
 
@@ -99,6 +102,7 @@ class Trainer {
   absl::Status Start();
   absl::Status Resume(const Checkpoint& checkpoint);
   absl::Status RestoreAll(const Checkpoint& checkpoint, const Training& before);
+  absl::Status CheckClasses(const CheckpointState& state) const;
   void NoteChanges(const CheckpointState& state, const Training& before);
   CheckpointState State() const;
 
@@ -112,9 +116,11 @@ class Trainer {
   absl::Status Trace(bool last);
   absl::Status OfStream(const std::string& field, const absl::Status& status) const;
   absl::Status NameExample(const std::string& field, const absl::Status& status, const Batch& batch) const;
+  void NoteSkipped(const std::string& field, const Batch& batch);
   bool finished() const { return step_ >= span_.total_steps || stopped_early_; }
   void ShowProgress();
   double ExamplesPerSecond() const;
+  double DataWait() const;
 
   TrainingFile file_;
   TrainerOptions options_;
@@ -138,7 +144,9 @@ class Trainer {
   double loss_sum_ = 0;  // since the last line of the log
   int64_t loss_count_ = 0;
   double seconds_ = 0, log_seconds_ = 0;  // spent in steps
-  int64_t examples_ = 0, log_examples_ = 0;
+  double waited_ = 0, log_waited_ = 0;    // of them for data
+  int64_t examples_ = 0, log_examples_ = 0, skipped_examples_ = 0;
+  absl::flat_hash_set<std::string> named_;  // messages about examples that were left out
   std::vector<std::pair<std::string, double>> results_;
   CheckpointState history_;  // best, early stop and evaluations so far
 };

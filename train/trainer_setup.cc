@@ -48,8 +48,10 @@ absl::StatusOr<std::unique_ptr<Loader>> Trainer::OpenLoader(const std::string& f
   const DataStream& stream = train ? config().train_data() : config().eval_data();
   const TransformMode mode = train ? TransformMode::kTrain : TransformMode::kEvaluate;
   const std::shared_ptr<const Dataset>& own = train ? options_.train_dataset : options_.eval_dataset;
-  absl::StatusOr<ExampleSource> source = own != nullptr ? ExampleSource::Make(own, stream.transform(), mode)
-                                                        : OpenStream(stream, DatasetContext{options_.data_dir}, mode);
+  DatasetContext context{options_.data_dir, {}};
+  if (!train) context.class_names = train_loader_->source().dataset().class_names();
+  absl::StatusOr<ExampleSource> source =
+      own != nullptr ? ExampleSource::Make(own, stream.transform(), mode) : OpenStream(stream, context, mode);
   if (absl::IsNotFound(source.status())) {
     const std::string folder = options_.data_dir.empty() ? "not given" : absl::StrCat("'", options_.data_dir, "'");
     return OfStream(field, absl::NotFoundError(absl::StrCat(source.status().message(),
@@ -195,6 +197,10 @@ std::string Trainer::Describe() const {
     absl::StrAppend(&text, "\n           ", HumanCount(again.steps), again.steps == 1 ? " step runs" : " steps run",
                     " twice to save ", HumanBytes(again.saved_bytes), ", for about ",
                     absl::StrFormat("%.1f", 100 * again.price), " % more time");
+  }
+  for (const Loader* loader : {train_loader_.get(), eval_loader_.get()}) {
+    if (loader == nullptr) continue;
+    for (const std::string& note : loader->source().dataset().notes()) absl::StrAppend(&text, "\nnote       ", note);
   }
   return text;
 }

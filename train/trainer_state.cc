@@ -96,6 +96,7 @@ absl::Status Trainer::Resume(const Checkpoint& checkpoint) {
   TextFormat::Parser parser;
   parser.AllowUnknownField(true);
   if (!parser.ParseFromString(state.training(), &before)) before = config();
+  GRADUS_RETURN_IF_ERROR(CheckClasses(state));
   GRADUS_RETURN_IF_ERROR(RestoreAll(checkpoint, before));
   NoteChanges(state, before);
 
@@ -107,7 +108,7 @@ absl::Status Trainer::Resume(const Checkpoint& checkpoint) {
     // The first batch, of this size, that begins where the run was.
     const DataCursor& cursor = state.data_cursor(0);
     const int64_t batch = cursor.batch() * before.batch_size() / config().batch_size();
-    GRADUS_RETURN_IF_ERROR(train_loader_->Seek({cursor.epoch(), batch}));
+    GRADUS_RETURN_IF_ERROR(train_loader_->Seek({cursor.epoch(), batch}, cursor.skipped()));
   }
   saved_step_ = logged_step_ = step_;
   if (state.has_best()) *history_.mutable_best() = state.best();
@@ -150,6 +151,22 @@ absl::Status Trainer::RestoreAll(const Checkpoint& checkpoint, const Training& b
                               "; its own model is in its state.textproto, or use another run folder"));
 }
 
+// With other classes the labels would mean other things than the weights have learnt.
+absl::Status Trainer::CheckClasses(const CheckpointState& state) const {
+  const std::vector<std::string> then(state.class_name().begin(), state.class_name().end());
+  const std::vector<std::string> now = train_loader_->source().dataset().class_names();
+  if (then.empty() || then == now) return absl::OkStatus();
+  size_t first = 0;
+  while (first < then.size() && first < now.size() && then[first] == now[first]) ++first;
+  const auto name = [first](const std::vector<std::string>& names) {
+    return first < names.size() ? absl::StrCat("'", names[first], "'") : "none";
+  };
+  return OfStream("train_data", absl::FailedPreconditionError(
+                                    absl::StrCat("the run so far had ", then.size(), " classes, now there are ",
+                                                 now.size(), "; class ", first, " was ", name(then), " and is ",
+                                                 name(now), "; train on the same classes, or start another run")));
+}
+
 // Tells what else than ordinary has changed since the checkpoint was saved.
 void Trainer::NoteChanges(const CheckpointState& state, const Training& before) {
   Progress& progress = running_->progress;
@@ -182,6 +199,7 @@ CheckpointState Trainer::State() const {
   DataCursor* cursor = state.add_data_cursor();
   cursor->set_epoch(train_loader_->place().epoch);
   cursor->set_batch(train_loader_->place().number);
+  if (train_loader_->skipped_in_epoch() > 0) cursor->set_skipped(train_loader_->skipped_in_epoch());
   state.set_seed(config().seed());
   state.set_threads(learner_->session().threads());
   state.set_instruction_set(InstructionSet());

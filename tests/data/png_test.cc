@@ -1,13 +1,14 @@
 #include "data/png.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <cmath>
 #include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "data/image_file.h"
+#include "tests/data/image_testing.h"
 
 namespace gradus {
 namespace {
@@ -25,25 +26,14 @@ std::string Encode(const Tensor& image) {
 }
 
 std::string ErrorOf(const std::string& png) {
-  const absl::StatusOr<Tensor> image = DecodePng("x.png", png, 1);
+  const absl::StatusOr<Tensor> image = DecodeImage("x.png", png, 1);
   return image.ok() ? "no error" : std::string(image.status().message());
-}
-
-// Sets width and height in the header, with a good checksum.
-std::string WithSize(std::string png, uint32_t width, uint32_t height) {
-  const auto put = [&](size_t at, uint32_t word) {
-    for (int i = 0; i < 4; ++i) png[at + i] = static_cast<char>(word >> (24 - 8 * i));
-  };
-  put(16, width);
-  put(20, height);
-  put(29, static_cast<uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(&png[12]), 17)));
-  return png;
 }
 
 TEST(PngTest, DecodesWhatItEncodes) {
   for (int64_t channels : {1, 3}) {
     const Tensor image = Ramp(channels, 5, 7);
-    const absl::StatusOr<Tensor> decoded = DecodePng("x.png", Encode(image), static_cast<int>(channels));
+    const absl::StatusOr<Tensor> decoded = DecodeImage("x.png", Encode(image), static_cast<int>(channels));
     ASSERT_TRUE(decoded.ok()) << decoded.status();
     ASSERT_EQ(decoded->type(), image.type());
     EXPECT_EQ(decoded->values<uint8_t>(), image.values<uint8_t>());
@@ -52,32 +42,30 @@ TEST(PngTest, DecodesWhatItEncodes) {
 
 TEST(PngTest, ConvertsBetweenGreyAndColour) {
   const absl::StatusOr<Tensor> grey =
-      DecodePng("x.png", Encode(Tensor::Of<uint8_t>({3, 1, 2}, {255, 10, 0, 10, 0, 10})), 1);
+      DecodeImage("x.png", Encode(Tensor::Of<uint8_t>({3, 1, 2}, {255, 10, 0, 10, 0, 10})), 1);
   ASSERT_TRUE(grey.ok());
   EXPECT_EQ(grey->values<uint8_t>()[0], 76);  // 0.299 x 255
   EXPECT_EQ(grey->values<uint8_t>()[1], 10);
-  const absl::StatusOr<Tensor> colour = DecodePng("x.png", Encode(Tensor::Of<uint8_t>({1, 1, 1}, {99})), 3);
+  const absl::StatusOr<Tensor> colour = DecodeImage("x.png", Encode(Tensor::Of<uint8_t>({1, 1, 1}, {99})), 3);
   ASSERT_TRUE(colour.ok());
   EXPECT_EQ(colour->values<uint8_t>(), (std::vector<uint8_t>{99, 99, 99}));
 }
 
 TEST(PngTest, BelievesNoHeader) {
   const std::string png = Encode(Ramp(1, 4, 4));
-  EXPECT_EQ(ErrorOf(WithSize(png, 1000000000, 1000000000)),
+  EXPECT_EQ(ErrorOf(WithPngSize(png, 1000000000, 1000000000)),
             "x.png: the header claims 1000000000 x 1000000000 pixels; the limits are 16384 a side and 67108864 in all");
-  EXPECT_EQ(ErrorOf(WithSize(png, 16384, 16384)),
+  EXPECT_EQ(ErrorOf(WithPngSize(png, 16384, 16384)),
             "x.png: the header claims 16384 x 16384 pixels; the limits are 16384 a side and 67108864 in all");
   EXPECT_EQ(
-      ErrorOf(WithSize(png, 8000, 8000)),
+      ErrorOf(WithPngSize(png, 8000, 8000)),
       absl::StrCat("x.png: the header claims 8000 x 8000 pixels, which a file of ", png.size(), " bytes cannot hold"));
-  EXPECT_TRUE(absl::StartsWith(ErrorOf(WithSize(png, 5, 5)), "x.png: damaged PNG image: "));
-  EXPECT_TRUE(absl::StartsWith(ErrorOf(WithSize(png, 0, 5)), "x.png: not a PNG image: "));
+  EXPECT_TRUE(absl::StartsWith(ErrorOf(WithPngSize(png, 5, 5)), "x.png: damaged PNG image: "));
+  EXPECT_TRUE(absl::StartsWith(ErrorOf(WithPngSize(png, 0, 5)), "x.png: damaged PNG image: "));
 }
 
 TEST(PngTest, RefusesDamage) {
   const std::string png = Encode(Ramp(1, 20, 20));
-  EXPECT_TRUE(absl::StartsWith(ErrorOf(""), "x.png: not a PNG image: "));
-  EXPECT_TRUE(absl::StartsWith(ErrorOf("<html>not found</html>"), "x.png: not a PNG image: "));
   // The last 16 bytes are the checksum of the pixels and the end mark: a decoder that has all pixels needs neither.
   for (size_t length = 0; length + 16 < png.size(); ++length) EXPECT_NE(ErrorOf(png.substr(0, length)), "no error");
   for (size_t i = 0; i < png.size(); ++i) {
@@ -85,7 +73,7 @@ TEST(PngTest, RefusesDamage) {
     bad[i] ^= 0x55;
     ErrorOf(bad);  // an error or an image, and nothing worse
   }
-  EXPECT_EQ(DecodePng("x.png", png, 2).status().message(), "x.png: a PNG image has 1 or 3 channels, not 2");
+  EXPECT_EQ(DecodeImage("x.png", png, 2).status().message(), "x.png: an image has 1 or 3 channels, not 2");
 }
 
 TEST(PngTest, EncodesOnlyImages) {

@@ -19,7 +19,7 @@ TEST(ConfusionMatrixTest, CountsExamplesWithoutPadding) {
                                                         1, 0, 3,  //
                                                         2, 2, 2,  // equal: the lower class
                                                         0, 0, 9});
-  ASSERT_TRUE(matrix.Add(scores, Labels({0, 0, 1, 1, 0}), 4).ok());
+  ASSERT_TRUE(matrix.Add(scores, Labels({0, 0, 1, 1, 0}), {1, 1, 1, 1, 0}).ok());
   EXPECT_EQ(matrix.count(0, 0), 1);
   EXPECT_EQ(matrix.count(0, 1), 1);
   EXPECT_EQ(matrix.count(0, 2), 0);  // padding
@@ -37,8 +37,8 @@ TEST(ConfusionMatrixTest, CountsExamplesWithoutPadding) {
 TEST(ConfusionMatrixTest, RefusesLabelsThatAreNoClass) {
   ConfusionMatrix matrix(2, {});
   const Tensor scores = Tensor::Of<float>(Shape{1, 2}, {1, 2});
-  EXPECT_EQ(matrix.Add(scores, Labels({2}), 1).message(), "label 2 is none of the 2 classes");
-  EXPECT_EQ(matrix.Add(scores, Labels({-1}), 1).message(), "label -1 is none of the 2 classes");
+  EXPECT_EQ(matrix.Add(scores, Labels({2}), {1}).message(), "label 2 is none of the 2 classes");
+  EXPECT_EQ(matrix.Add(scores, Labels({-1}), {1}).message(), "label -1 is none of the 2 classes");
 }
 
 TEST(ConfusionMatrixTest, OfManyClassesShowsTheWorst) {
@@ -49,7 +49,7 @@ TEST(ConfusionMatrixTest, OfManyClassesShowsTheWorst) {
   scores.values<float>()[1 * kClasses + 8] = 1;
   scores.values<float>()[2 * kClasses + 8] = 1;
   scores.values<float>()[3 * kClasses + 999] = 1;
-  ASSERT_TRUE(matrix.Add(scores, Labels({7, 7, 7, 999}), 4).ok());
+  ASSERT_TRUE(matrix.Add(scores, Labels({7, 7, 7, 999}), {1, 1, 1, 1}).ok());
   EXPECT_EQ(matrix.ToString(),
             "worst classes  examples  accuracy\n"
             "---------------------------------\n"

@@ -85,8 +85,9 @@ TEST(PredictTest, PreparesImagesAsInTraining) {
                                                 folder + "/missing.png", folder + "/good.png"});
   EXPECT_EQ(end.exit_code, 1);
   EXPECT_THAT(end.out, HasSubstr(folder + "/good.png\n"));
-  EXPECT_THAT(end.err, HasSubstr("predict: " + folder + "/small.png: u8[1, 28, 12] cannot be prepared: "));
-  EXPECT_THAT(end.err, HasSubstr("predict: " + folder + "/text.png: not a PNG image"));
+  EXPECT_THAT(end.err, HasSubstr("predict: " + folder +
+                                 "/small.png: an image of 12 x 28 pixels is too small for a window of 20 x 20; "));
+  EXPECT_THAT(end.err, HasSubstr("predict: " + folder + "/text.png: not a JPEG or PNG image: "));
   EXPECT_THAT(end.err, HasSubstr("predict: cannot open '" + folder + "/missing.png': No such file or directory\n"));
 }
 
@@ -96,9 +97,11 @@ TEST(PredictTest, ImagesOfAnotherSizeAreRefusedWithBothShapes) {
   PutImage(folder + "/wide.png", 3, 28, 40);
   const ProgramEnd end = RunExample("predict", {"--run_dir=" + run, folder + "/wide.png"});
   EXPECT_EQ(end.exit_code, 1);
-  EXPECT_EQ(end.err, "predict: " + folder +
-                         "/wide.png: the image is [1, 28, 40], but the model's input 'image' is [1, 28, 28]: channels, "
-                         "height, width\n");
+  EXPECT_EQ(
+      end.err,
+      "predict: " + folder +
+          "/wide.png: the image is [1, 28, 40] when prepared, but the model's input 'image' is [1, 28, 28]: channels, "
+          "height, width\n");
   EXPECT_EQ(end.out, "");
 }
 

@@ -173,12 +173,13 @@ TEST(Trainer, WritesTheKeysThatToolsCountOn) {
   const auto lines = Metrics(run.options.run_dir);
   ASSERT_EQ(lines.size(), 14u);
   EXPECT_EQ(keys(lines[0]), (std::vector<std::string>{"step", "epoch", "loss", "learning_rate", "gradient_norm",
-                                                      "examples_per_second"}));
+                                                      "examples_per_second", "data_wait"}));
   EXPECT_EQ(keys(lines[6]), (std::vector<std::string>{"step", "epoch", "eval_loss", "eval_top1"}));
   EXPECT_EQ(lines[6]["step"], 6);
   EXPECT_EQ(lines[5]["epoch"], 1);  // 90 examples are 5 batches
   EXPECT_EQ(keys(nlohmann::ordered_json::parse(result->ToJson())),
-            (std::vector<std::string>{"step", "loss", "eval_loss", "eval_top1", "examples_per_second", "peak_bytes"}));
+            (std::vector<std::string>{"step", "loss", "eval_loss", "eval_top1", "examples_per_second", "data_wait",
+                                      "skipped_examples", "peak_bytes"}));
 }
 
 TEST(Trainer, KeepsTheBestCheckpoint) {
