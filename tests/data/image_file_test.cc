@@ -10,7 +10,7 @@
 #include "absl/strings/match.h"
 #include "core/memory_limit.h"
 #include "data/jpeg.h"
-#include "tests/data/image_testing.h"
+#include "tests/testlib/images.h"
 
 namespace gradus {
 namespace {

@@ -12,7 +12,7 @@
 #include "data/loader.h"
 #include "data/stream.h"
 #include "google/protobuf/text_format.h"
-#include "tests/data/image_testing.h"
+#include "tests/testlib/images.h"
 #include "tests/testlib/scratch_folder.h"
 
 namespace gradus {
@@ -216,7 +216,8 @@ TEST_F(ImageFolderTest, DamagedImagesAreLeftOutAndCounted) {
       const Batch* batch = *loader->Next();
       for (const SkippedExample& skipped : batch->skipped) messages.push_back(skipped.message);
       for (float weight : batch->weights.values<float>()) EXPECT_EQ(weight, 1);
-      if (i < 14) EXPECT_EQ(loader->skipped_in_epoch(), static_cast<int64_t>(messages.size()));
+      if (i == 14) break;
+      EXPECT_EQ(loader->skipped_in_epoch(), static_cast<int64_t>(messages.size()));
     }
     EXPECT_THAT(messages, testing::ElementsAre("a/1000.jpg: not a JPEG or PNG image: the file is empty"));
     EXPECT_EQ(loader->skipped_in_epoch(), 0);  // of the next
@@ -256,7 +257,7 @@ TEST_F(ImageFolderTest, MoreThanAHundredthStopsTheRun) {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
     EXPECT_EQ(status.message(), message);
     EXPECT_EQ(loader->Next().status().message(), message);
-    ASSERT_TRUE(loader->Seek({0, 11}, 2).ok());  // as resumed there
+    ASSERT_TRUE(loader->Seek({0, 11}, 1).ok());  // as resumed there
     EXPECT_THAT(std::string(loader->Next().status().message()), StartsWith("3 of 200 examples"));
   }
 }

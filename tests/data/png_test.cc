@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "data/image_file.h"
-#include "tests/data/image_testing.h"
+#include "tests/testlib/images.h"
 
 namespace gradus {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/random.h"
-#include "tests/data/image_testing.h"
+#include "tests/testlib/images.h"
 
 namespace gradus {
 namespace {

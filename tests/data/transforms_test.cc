@@ -13,7 +13,7 @@
 #include "data/transform_chain.h"
 #include "google/protobuf/text_format.h"
 #include "proto/data.pb.h"
-#include "tests/data/image_testing.h"
+#include "tests/testlib/images.h"
 
 namespace gradus {
 namespace {

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "core/tensor.h"
-#include "data/png.h"
+#include "data/image_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/examples/run_program.h"
@@ -22,7 +22,7 @@ TEST(ShowDataTest, DrawsTheSamePictureEveryTime) {
   ASSERT_EQ(end.exit_code, 0) << end.err;
   EXPECT_EQ(end.out, output + ": 6 of 200 training examples, f32[1, 28, 28] each, 284 x 228 pixels\n");
   const std::string png = GetFile(output);
-  const auto picture = DecodePng(output, png, 3);
+  const auto picture = DecodeImage(output, png, 3);
   ASSERT_TRUE(picture.ok()) << picture.status();
   EXPECT_EQ(picture->shape(), (Shape{3, 228, 284}));
   ASSERT_EQ(RunExample("show_data", {config, "--output=" + output, "--count=6"}).exit_code, 0);

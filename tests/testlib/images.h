@@ -1,6 +1,6 @@
 // Images for tests of what reads them: smooth pictures, and files of kinds that Gradus does not write.
-#ifndef GRADUS_TESTS_DATA_IMAGE_TESTING_H_
-#define GRADUS_TESTS_DATA_IMAGE_TESTING_H_
+#ifndef GRADUS_TESTS_TESTLIB_IMAGES_H_
+#define GRADUS_TESTS_TESTLIB_IMAGES_H_
 
 #include <cstdint>
 #include <string>
@@ -31,4 +31,4 @@ std::string WithPngSize(std::string png, uint32_t width, uint32_t height);
 
 }  // namespace gradus
 
-#endif  // GRADUS_TESTS_DATA_IMAGE_TESTING_H_
+#endif  // GRADUS_TESTS_TESTLIB_IMAGES_H_

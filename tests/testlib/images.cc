@@ -1,4 +1,4 @@
-#include "tests/data/image_testing.h"
+#include "tests/testlib/images.h"
 
 #include <zlib.h>
 
