@@ -336,7 +336,7 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
     GRADUS_ASSIGN_OR_RETURN(std::vector<NodeLimit> found, PrimitiveLimits(program, options, &times_now));
     for (NodeLimit& limit : found) {
       limit_ms += limit.milliseconds;
-      limits[program.graph.node(limit.node).name] = std::move(limit);
+      limits[limit.node] = std::move(limit);
     }
     GRADUS_ASSIGN_OR_RETURN(cold, TimeSteps(&subject, data.feeds(), absl::GetFlag(FLAGS_seconds), EmptyCaches));
     json["limit_ms"] = limit_ms;

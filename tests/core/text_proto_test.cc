@@ -187,7 +187,7 @@ TEST(ParseText, SurvivesHostileText) {
   EXPECT_EQ(ErrorOf<acme::Everything>(Repeated("child {", 100) + Repeated("}", 100)), "");
   EXPECT_EQ(ErrorOf<Model>(absl::StrCat("x: ", Repeated("[", 100000))),
             "m:1:1: message 'Model' has no field 'x'; known: name, language_version, input, defaults, layer, loss, "
-            "metric, output, param_group");
+            "metric, output, param_group, import, block, variable");
   EXPECT_EQ(ErrorOf<Model>(Repeated("}", 100000)).substr(0, 54),
             "m:1:1: '}' closes nothing\nm:1:2: '}' closes nothing\nm:");
   const std::string many = ErrorOf<Model>(Repeated("x: 1 ", 100000));

@@ -282,31 +282,6 @@ TEST(TrainingStepTest, TheArenaIsAsLargeAsThePlanSaysAndNoMoreThanItMust) {
   EXPECT_EQ(learner->session().memory().total(), need.total());
 }
 
-TEST(TrainingStepTest, AMemoryBudgetIsKeptOrRefused) {
-  const auto fits = MakeLearner(kModel, "batch_size: 32");
-  Training training;
-  training.set_batch_size(32);
-  training.set_memory_budget(fits->plan().memory().total());
-  const LoadedModel model = LoadModelText(kModel, "m").value();
-  EXPECT_TRUE(Learner::Create(model, training).ok());
-  training.set_memory_budget(training.memory_budget() / 8);
-  const absl::Status refused = Learner::Create(model, training).status();
-  EXPECT_TRUE(absl::IsResourceExhausted(refused));
-  EXPECT_TRUE(absl::StrContains(refused.message(), " without), more than the memory_budget of ")) << refused;
-
-  const std::vector<std::string> parts =
-      absl::StrSplit(refused.message(), "; the smallest that would do is memory_budget: ");
-  ASSERT_EQ(parts.size(), 2u) << refused;
-  int64_t smallest = 0;
-  ASSERT_TRUE(absl::SimpleAtoi(parts[1], &smallest)) << refused;
-  training.set_memory_budget(smallest);
-  const auto least = Learner::Create(model, training);
-  ASSERT_TRUE(least.ok()) << least.status();
-  EXPECT_EQ((*least)->session().memory().total(), smallest);
-  training.set_memory_budget(smallest - 1);
-  EXPECT_FALSE(Learner::Create(model, training).ok());
-}
-
 // Blocks with a shortcut, with everything that could notice that it runs twice: statistics over the batch, noise,
 // indices of maxima, views, branches that come together.
 constexpr char kBlocks[] = R"(
@@ -334,6 +309,31 @@ layer { name: "side" input: "a4" dense { units: 5 } }
 loss { name: "xent" input: "logits" target: "label" softmax_cross_entropy {} }
 loss { name: "aux" input: "side" target: "label" weight: 0.3 softmax_cross_entropy {} }
 output: "logits")";
+
+TEST(TrainingStepTest, AMemoryBudgetIsKeptOrRefused) {
+  const auto fits = MakeLearner(kBlocks, "batch_size: 32");
+  Training training;
+  training.set_batch_size(32);
+  training.set_memory_budget(fits->plan().memory().total());
+  const LoadedModel model = LoadModelText(kBlocks, "m").value();
+  EXPECT_TRUE(Learner::Create(model, training).ok());
+  training.set_memory_budget(training.memory_budget() / 8);
+  const absl::Status refused = Learner::Create(model, training).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(refused));
+  EXPECT_TRUE(absl::StrContains(refused.message(), " without), more than the memory_budget of ")) << refused;
+
+  const std::vector<std::string> parts =
+      absl::StrSplit(refused.message(), "; the smallest that would do is memory_budget: ");
+  ASSERT_EQ(parts.size(), 2u) << refused;
+  int64_t smallest = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(parts[1], &smallest)) << refused;
+  training.set_memory_budget(smallest);
+  const auto least = Learner::Create(model, training);
+  ASSERT_TRUE(least.ok()) << least.status();
+  EXPECT_EQ((*least)->session().memory().total(), smallest);
+  training.set_memory_budget(smallest - 1);
+  EXPECT_FALSE(Learner::Create(model, training).ok());
+}
 
 // The smallest budget with which the model trains.
 int64_t SmallestBudget(const char* model, Training training) {

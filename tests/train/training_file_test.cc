@@ -1,6 +1,7 @@
 #include "train/training_file.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/named_file.h"
 #include "gtest/gtest.h"
 #include "tests/testlib/scratch_folder.h"
 #include "tests/train/tiny_run.h"
@@ -86,8 +87,8 @@ TEST(TrainingFile, SaysAllAtOnceInTheOrderOfTheText) {
             "train.textproto:1:1: batch_size is 0; it must be at least 1\n"
             "train.textproto:3:1: feed[1] feeds 'x' as feed[0] (train.textproto:2:1) does already\n"
             "train.textproto:4:1: steps and epochs (train.textproto:5:1) both say how long to train; keep one of them\n"
-            "model.textproto:1:1: layer 'y' has no operation: say what it does, like 'dense { units: 10 }'\n"
-            "model.textproto:1:1: layer 'y' has nothing to take: the model has no input");
+            "model.textproto:1:1: layer 'y' has nothing to take: the model has no input\n"
+            "model.textproto:1:1: layer 'y' has no operation: say what it does, like 'dense { units: 10 }'");
 }
 
 TEST(TrainingFile, ReadsTheModelBesidesIt) {
