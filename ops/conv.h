@@ -1,13 +1,15 @@
 // Convolution (cross-correlation) over 1 to 3 spatial dimensions, and its derivatives, which are linear in each of
 // their inputs and so are each other's derivatives:
 //
-//   Conv                {conv}           (x, w[, b]) -> y            y[n, f, o] = b[f] + sum_{c, k} w[f, c, k] x[n, c,
-//   i(o, k)] ConvBackwardData    {conv, input}    (dy, w)     -> dx           dx[n, c, i] = sum of w[f, c, k] dy[n, f,
-//   o], i = i(o, k) ConvBackwardWeights {conv, has_bias} (x, dy)     -> dw[, db]     dw[f, c, k] = sum_{n, o} x[n, c,
-//   i(o, k)] dy[n, f, o]
-//                                                                    db[f] = sum_{n, o} dy[n, f, o]
-//   FusedConv {conv, ...} (x, w, [r], [b]) -> y    y = relu(conv(x, w) + b + r), relu, b and r where the attributes say
-//                                                  so; made by passes (ops/passes/), after differentiation
+//   Conv {conv} (x, w[, b]) -> y
+//       y[n, f, o] = b[f] + sum_{c, k} w[f, c, k] x[n, c, i(o, k)]
+//
+//   ConvBackwardData {conv, input} (dy, w) -> dx
+//       dx[n, c, i] = sum of w[f, c, k] dy[n, f, o] over all f, o, k with i = i(o, k)
+//
+//   ConvBackwardWeights {conv, has_bias} (x, dy) -> dw[, db]
+//       dw[f, c, k] = sum_{n, o} x[n, c, i(o, k)] dy[n, f, o]
+//       db[f] = sum_{n, o} dy[n, f, o]
 //
 // with i(o, k) = o stride - pad_begin + k dilation (zero outside the input) and
 //   x: f32[N, C, spatial...], y: f32[N, filters, spatial'...], w: f32[filters, C / groups, kernel...], b: f32[filters].

@@ -181,7 +181,8 @@ class VerifyTest : public PassesTest {
   // What RunPasses says about a pass that puts `with` in the place of `value`.
   std::string ErrorOfReplacing(Value value, Value with) {
     Program program = program_;
-    const std::vector<Pass> passes = {{"broken", [&](Program* p, PassLog*) { return Replace(p, value.node, with.node); }}};
+    const std::vector<Pass> passes = {
+        {"broken", [&](Program* p, PassLog*) { return Replace(p, value.node, with.node); }}};
     return std::string(RunPasses(&program, {}, passes).message());
   }
 };

@@ -34,8 +34,9 @@ absl::StatusOr<std::vector<float>> RunKernel(absl::string_view op, const std::ve
   if (entry == nullptr) return absl::NotFoundError("no kernel");
   const std::vector<bool> flexible(inputs.size(), false);
   const std::vector<Layout> wanted(node.outputs.size());
-  GRADUS_ASSIGN_OR_RETURN(const std::vector<Candidate> candidates,
-                          entry->factory({graph, node, layouts, flexible, wanted, nullptr, false, omp_get_max_threads()}));
+  GRADUS_ASSIGN_OR_RETURN(
+      const std::vector<Candidate> candidates,
+      entry->factory({graph, node, layouts, flexible, wanted, nullptr, false, omp_get_max_threads()}));
   const Candidate& candidate = candidates.front();
   std::vector<AlignedBytes> memory;
   std::vector<void*> output_addresses;
