@@ -400,7 +400,7 @@ TEST(TrainingStepTest, ThePictureOfThePlanNamesWhatIsLarge) {
   for (char mark : {'<', '^', '|'}) EXPECT_TRUE(absl::StrContains(lines[10], mark)) << lines[10];
   EXPECT_TRUE(absl::StrContains(lines[11], " of arena, ")) << lines[11];
   const std::string text = absl::StrJoin(lines, "\n");
-  for (const char* part : {"\nThe largest:\n  A ", " again", " > ", "\nAlive at the fullest step, "}) {
+  for (const char* part : {"\nThe largest:\n  A ", " again", "a2/norm+a3+a4.0", "\nAlive at the fullest step, "}) {
     EXPECT_TRUE(absl::StrContains(text, part)) << part << "\n" << text;
   }
 }
