@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/parallel.h"
+
 namespace gradus {
 
 namespace {
@@ -14,18 +16,33 @@ namespace {
 // first values of weights and what else lives shortly would leave holes in the heap: 50 MB of a ResNet-50.
 bool MapLargeMemory() { return mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1; }
 
+constexpr size_t kHuge = size_t{2} << 20;
+
+size_t Rounded(size_t bytes) { return std::max<size_t>((bytes + 63) / 64 * 64, 64); }
+
+AlignedBytes AllocateUncleared(size_t bytes) {
+  [[maybe_unused]] static const bool once = MapLargeMemory();
+  const size_t alignment = bytes >= kHuge ? kHuge : 64;
+  const size_t rounded = Rounded(bytes);
+  void* p = std::aligned_alloc(alignment, (rounded + alignment - 1) / alignment * alignment);
+  if (p != nullptr && alignment == kHuge) madvise(p, rounded, MADV_HUGEPAGE);
+  return AlignedBytes(static_cast<uint8_t*>(p));
+}
+
 }  // namespace
 
 AlignedBytes AllocateAligned(size_t bytes) {
-  [[maybe_unused]] static const bool once = MapLargeMemory();
-  constexpr size_t kHuge = size_t{2} << 20;
-  const size_t alignment = bytes >= kHuge ? kHuge : 64;
-  const size_t rounded = std::max<size_t>((bytes + 63) / 64 * 64, 64);
-  void* p = std::aligned_alloc(alignment, (rounded + alignment - 1) / alignment * alignment);
-  if (p == nullptr) return nullptr;
-  if (alignment == kHuge) madvise(p, rounded, MADV_HUGEPAGE);
-  std::memset(p, 0, rounded);
-  return AlignedBytes(static_cast<uint8_t*>(p));
+  AlignedBytes memory = AllocateUncleared(bytes);
+  if (memory != nullptr) std::memset(memory.get(), 0, Rounded(bytes));
+  return memory;
+}
+
+AlignedBytes AllocateAlignedInParallel(size_t bytes) {
+  AlignedBytes memory = AllocateUncleared(bytes);
+  if (memory == nullptr) return memory;
+  const auto clear_part = [&](int64_t begin, int64_t end) { std::memset(memory.get() + begin, 0, end - begin); };
+  ParallelFor(static_cast<int64_t>(Rounded(bytes)), kHuge, clear_part, /*align=*/kHuge);
+  return memory;
 }
 
 Tensor::Tensor(const TensorType& type) : type_(type), data_(AllocateAligned(type.bytes())) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "absl/types/span.h"
 #include "core/check.h"
@@ -25,10 +26,17 @@ using AlignedBytes = std::unique_ptr<uint8_t[], FreeDeleter>;
 // no memory left.
 AlignedBytes AllocateAligned(size_t bytes);
 
+// The same, cleared by all compute threads: most of the time goes to pages that the system has to find and clear. Not for
+// threads that load data (see core/parallel.h).
+AlignedBytes AllocateAlignedInParallel(size_t bytes);
+
 class Tensor {
  public:
   Tensor() = default;                        // f32, no shape, no elements: test with empty()
   explicit Tensor(const TensorType& type);  // zeros; aborts only when the machine has no memory left
+  Tensor(const TensorType& type, AlignedBytes data) : type_(type), data_(std::move(data)) {  // of the type's size
+    GRADUS_CHECK(data_ != nullptr);
+  }
 
   template <typename T>
   static Tensor Of(const Shape& shape, absl::Span<const T> values) {

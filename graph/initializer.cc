@@ -217,7 +217,7 @@ absl::Status CheckMemory(int64_t bytes) {
                                                    " are left (", room.limited_by, ")"));
 }
 
-absl::StatusOr<Tensor> MakeValue(const Variable& variable, uint64_t seed) {
+absl::StatusOr<Initializer> ParseInitializer(const Variable& variable) {
   Initializer initializer;
   if (!initializer.ParseFromString(variable.initializer)) {
     return absl::InvalidArgumentError("the initialiser is not a serialised gradus.Initializer");
@@ -228,13 +228,27 @@ absl::StatusOr<Tensor> MakeValue(const Variable& variable, uint64_t seed) {
     return absl::InvalidArgumentError(absl::StrCat("a variable of ", Name(dtype), " can only start with zeros"));
   }
   GRADUS_RETURN_IF_ERROR(CheckMemory(variable.type.bytes()));
-  Tensor tensor(variable.type);
+  return initializer;
+}
+
+absl::StatusOr<Tensor> MakeValue(const Variable& variable, uint64_t seed) {
+  GRADUS_ASSIGN_OR_RETURN(const Initializer initializer, ParseInitializer(variable));
+  AlignedBytes data = AllocateAlignedInParallel(variable.type.bytes());
+  if (data == nullptr)
+    return absl::ResourceExhaustedError(absl::StrCat("no memory left for ", variable.type.bytes(), " bytes"));
+  Tensor tensor(variable.type, std::move(data));
+  const DType dtype = variable.type.dtype;
   if (dtype == DType::kFloat32) {
     GRADUS_RETURN_IF_ERROR(FillAs(initializer, variable, seed, tensor.values<float>()));
   } else if (dtype == DType::kFloat64) {
     GRADUS_RETURN_IF_ERROR(FillAs(initializer, variable, seed, tensor.values<double>()));
   }
   return tensor;
+}
+
+absl::Status OfVariable(const Variable& variable, const absl::Status& error) {
+  return absl::Status(error.code(),
+                      absl::StrCat(variable.where.ToString(), ": variable '", variable.name, "': ", error.message()));
 }
 
 }  // namespace
@@ -261,11 +275,16 @@ absl::Status CheckInitializer(const Initializer& initializer) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> StartsWithZeros(const Variable& variable) {
+  const absl::StatusOr<Initializer> initializer = ParseInitializer(variable);
+  if (!initializer.ok()) return OfVariable(variable, initializer.status());
+  return IsZero(*initializer);
+}
+
 absl::StatusOr<Tensor> InitialValue(const Variable& variable, uint64_t seed) {
   absl::StatusOr<Tensor> value = MakeValue(variable, seed);
-  if (value.ok()) return value;
-  return absl::Status(value.status().code(), absl::StrCat(variable.where.ToString(), ": variable '", variable.name,
-                                                          "': ", value.status().message()));
+  if (!value.ok()) return OfVariable(variable, value.status());
+  return value;
 }
 
 }  // namespace gradus

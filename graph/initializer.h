@@ -16,7 +16,10 @@ namespace gradus {
 // negative". Numbers must be finite and at most 1e37, so that nothing that is drawn exceeds f32.
 absl::Status CheckInitializer(const Initializer& initializer);
 
-// A new tensor of the variable's type: zeros if it has no initialiser. Types other than f32 and f64 can be zeros only.
+// Whether the variable starts with zeros, as it does without an initialiser. Errors as below.
+absl::StatusOr<bool> StartsWithZeros(const Variable& variable);
+
+// A new tensor of the variable's type. Types other than f32 and f64 can be zeros only.
 //
 // Errors start with the variable's place and name: parameters that CheckInitializer refuses, a fan of 0 where one is
 // divided by. ResourceExhausted when there is not enough memory.

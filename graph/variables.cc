@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kMostBytes = int64_t{1} << 62;
 
 absl::StatusOr<AlignedBytes> Allocate(const Variable& variable, int64_t bytes) {
-  AlignedBytes data = AllocateAligned(bytes);
+  AlignedBytes data = AllocateAlignedInParallel(bytes);
   if (data == nullptr) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory left for variable '", variable.name, "' (", bytes, " bytes)"));
@@ -123,8 +123,16 @@ Layout VariableStore::replica_layout(int index, int replica) const {
 
 absl::Status VariableStore::MaterializeLocked(Entry* entry) {
   if (entry->version == 0) {
-    GRADUS_ASSIGN_OR_RETURN(Tensor initial, InitialValue(entry->variable, seed_));
-    GRADUS_RETURN_IF_ERROR(WriteLocked(entry, initial));
+    GRADUS_ASSIGN_OR_RETURN(const bool zeros, StartsWithZeros(entry->variable));
+    if (zeros && entry->data == nullptr) {  // zeros in any layout
+      const Layout plain = Layout::Plain(entry->variable.type);
+      const Layout& storage = entry->layout.any() ? plain : entry->layout;
+      GRADUS_ASSIGN_OR_RETURN(entry->data, Allocate(entry->variable, storage.bytes()));
+      ++entry->version;
+    } else {
+      GRADUS_ASSIGN_OR_RETURN(Tensor initial, InitialValue(entry->variable, seed_));
+      GRADUS_RETURN_IF_ERROR(WriteLocked(entry, initial));
+    }
   }
   for (ReplicaEntry& replica : entry->replicas) {
     if (replica.data != nullptr) continue;
