@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/memory_limit.h"
 #include "data/image_file.h"
 #include "tests/testlib/images.h"
 
@@ -51,6 +53,27 @@ TEST(PngTest, ConvertsBetweenGreyAndColour) {
   EXPECT_EQ(colour->values<uint8_t>(), (std::vector<uint8_t>{99, 99, 99}));
 }
 
+TEST(PngTest, DecodesEveryKind) {
+  const auto decode = [](PngKind kind, int width, int height, const std::string& pixels, int channels) {
+    const absl::StatusOr<Tensor> image = DecodeImage("x.png", PngOfKind(kind, width, height, pixels), channels);
+    EXPECT_TRUE(image.ok()) << image.status();
+    const absl::Span<const uint8_t> values = image->values<uint8_t>();
+    return std::vector<int>(values.begin(), values.end());
+  };
+  const uint16_t deep[] = {0x1234, 0xffff};
+  const std::string deep_bytes(reinterpret_cast<const char*>(deep), sizeof deep);
+  EXPECT_EQ(decode({0, 16}, 2, 1, deep_bytes, 1), (std::vector<int>{0x12, 0xff}));
+  EXPECT_EQ(decode({0, 1}, 4, 1, "\x50", 1), (std::vector<int>{0, 255, 0, 255}));
+  EXPECT_EQ(decode({4, 8}, 2, 1, "\xc8\x80\x64\xff", 1), (std::vector<int>{100, 100}));  // alpha over black
+  EXPECT_EQ(decode({6, 8}, 1, 1, "\x0a\x14\x1e\xff", 3), (std::vector<int>{10, 20, 30}));
+  EXPECT_EQ(decode({3, 8}, 3, 1, std::string("\0\x01\x02", 3), 3),
+            (std::vector<int>{255, 0, 0, 0, 128, 0, 0, 0, 255}));
+  const Tensor picture = SmoothImage(3, 13, 21);
+  const std::string pixels = InterleaveChannels(picture);
+  const absl::Span<const uint8_t> values = picture.values<uint8_t>();
+  EXPECT_EQ(decode({2, 8, true}, 21, 13, pixels, 3), std::vector<int>(values.begin(), values.end()));
+}
+
 TEST(PngTest, BelievesNoHeader) {
   const std::string png = Encode(Ramp(1, 4, 4));
   EXPECT_EQ(ErrorOf(WithPngSize(png, 1000000000, 1000000000)),
@@ -62,6 +85,21 @@ TEST(PngTest, BelievesNoHeader) {
       absl::StrCat("x.png: the header claims 8000 x 8000 pixels, which a file of ", png.size(), " bytes cannot hold"));
   EXPECT_TRUE(absl::StartsWith(ErrorOf(WithPngSize(png, 5, 5)), "x.png: damaged PNG image: "));
   EXPECT_TRUE(absl::StartsWith(ErrorOf(WithPngSize(png, 0, 5)), "x.png: damaged PNG image: "));
+}
+
+// 64 million pixels in some 200 kB: rows are dropped as they come, so that a part takes little memory.
+TEST(PngTest, BombsTakeBoundedMemory) {
+  const std::string png = Encode(Tensor(TensorType{DType::kUint8, {1, 8000, 8000}}));
+  ASSERT_LT(png.size(), 1 << 19);
+  const int64_t before = PeakResidentBytes();
+  PixelBuffer pixels;
+  const auto part = [](ImageSize size, int) -> absl::StatusOr<ImagePart> {
+    return ImagePart{1, 7000, 100, {100, size.width - 100}};
+  };
+  const absl::Status status = DecodeImage("x.png", png, 3, part, &pixels);
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(pixels.row(99)[3 * 7899 + 2], 0);
+  EXPECT_LT(PeakResidentBytes() - before, int64_t{1} << 25);
 }
 
 TEST(PngTest, RefusesDamage) {

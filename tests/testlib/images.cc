@@ -1,5 +1,6 @@
 #include "tests/testlib/images.h"
 
+#include <spng.h>
 #include <zlib.h>
 
 #include <cmath>
@@ -81,6 +82,39 @@ std::string ProgressiveJpeg(const Tensor& image) {
   const int channels = static_cast<int>(image.shape()[0]);
   return Compress(InterleaveChannels(image), image.shape()[1], image.shape()[2], channels,
                   channels == 1 ? JCS_GRAYSCALE : JCS_RGB, true);
+}
+
+std::string PngOfKind(PngKind kind, int width, int height, const std::string& pixels) {
+  spng_ctx* context = spng_ctx_new(SPNG_CTX_ENCODER);
+  spng_set_option(context, SPNG_ENCODE_TO_BUFFER, 1);
+  spng_ihdr header{};
+  header.width = static_cast<uint32_t>(width);
+  header.height = static_cast<uint32_t>(height);
+  header.bit_depth = static_cast<uint8_t>(kind.bit_depth);
+  header.color_type = static_cast<uint8_t>(kind.color_type);
+  header.interlace_method = kind.interlaced ? 1 : 0;
+  EXPECT_EQ(spng_set_ihdr(context, &header), 0);
+  if (kind.color_type == SPNG_COLOR_TYPE_INDEXED) {
+    spng_plte palette{};
+    palette.n_entries = 4;
+    palette.entries[0] = {255, 0, 0, 255};
+    palette.entries[1] = {0, 255, 0, 255};
+    palette.entries[2] = palette.entries[3] = {0, 0, 255, 255};
+    EXPECT_EQ(spng_set_plte(context, &palette), 0);
+    spng_trns transparency{};
+    transparency.n_type3_entries = 2;
+    transparency.type3_alpha[0] = 255;
+    transparency.type3_alpha[1] = 128;
+    EXPECT_EQ(spng_set_trns(context, &transparency), 0);
+  }
+  EXPECT_EQ(spng_encode_image(context, pixels.data(), pixels.size(), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE), 0);
+  size_t size = 0;
+  int code = 0;
+  void* bytes = spng_get_png_buffer(context, &size, &code);
+  std::string png(static_cast<const char*>(bytes), size);
+  std::free(bytes);
+  spng_ctx_free(context);
+  return png;
 }
 
 std::string CmykJpeg(const Tensor& rgb) {
