@@ -21,6 +21,7 @@
 #include "ops/kernels/conv_epilogue.h"
 #include "ops/kernels/conv_runs.h"
 #include "ops/kernels/direct_conv.h"
+#include "ops/kernels/fold_conv.h"
 #include "ops/kernels/image_conv.h"
 #include "ops/kernels/tile_gemm.h"
 #include "ops/kernels/winograd_conv.h"
@@ -209,7 +210,8 @@ absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& conte
     }
   };
   const std::optional<memory::desc> last = AsChannelsLast(context.inputs[0], x_shape);
-  if (last.has_value() && y_shape[1] % VectorWidth() != 0) try_layouts(*last, ToDesc(ChannelsLast(y_shape)));
+  if (last.has_value() && VectorWidth() == 16 && y_shape[1] % 16 != 0)
+    try_layouts(*last, ToDesc(ChannelsLast(y_shape)));
   for (const memory::desc& x : Options(ToDnnl(x_shape), AtHand(context, 0))) {
     for (const memory::desc& y : Options(ToDnnl(y_shape), {context.wanted[0]})) try_layouts(x, y);
   }
@@ -228,13 +230,12 @@ absl::StatusOr<std::vector<Candidate>> ConvBackwardDataCandidates(const KernelCo
   if (const Candidate* forward = ForwardConv(context); forward != nullptr) wanted.push_back(forward->inputs[0]);
   Candidates candidates;
   const ConvShapes shapes{conv, x_shape, context.input_type(1).shape, y_shape};
-  candidates.AddOwn(WinogradPays(shapes), WinogradBackwardData(shapes, context.threads));
-  const bool channels_last = context.inputs[0] == ChannelsLast(y_shape);
+  candidates.AddOwn(WinogradBackwardDataPays(shapes), WinogradBackwardData(shapes, context.threads));
   const auto runs = ConvRuns::Make(conv, x_shape, context.input_type(1).shape, y_shape, ChannelsLast(x_shape));
-  if (channels_last && runs.has_value()) {
-    wanted.push_back(ChannelsLast(x_shape));
-    candidates.AddOwn(DirectConvPays(*runs, context.threads).backward_data,
-                      DirectConvBackwardData(*runs, x_shape, y_shape, context.threads));
+  if (runs.has_value()) {
+    if (context.inputs[0] == ChannelsLast(y_shape)) wanted.push_back(ChannelsLast(x_shape));
+    candidates.AddOwn(FoldConvPays(*runs, context.threads),
+                      FoldConvBackwardData(*runs, x_shape, y_shape, context.inputs[0], context.threads));
   }
   for (const memory::desc& dy : Options(y_dims, AtHand(context, 0))) {
     for (const memory::desc& w : Options(problem.weights, AtHand(context, 1))) {
@@ -266,10 +267,10 @@ absl::StatusOr<std::vector<Candidate>> ConvBackwardWeightsCandidates(const Kerne
   const ConvShapes shapes{attrs.conv, x_shape, context.output_type(0).shape, y_shape};
   candidates.AddOwn(WinogradPays(shapes), WinogradBackwardWeights(shapes, attrs.has_bias, context.threads));
   const auto runs = ConvRuns::Make(attrs.conv, x_shape, context.output_type(0).shape, y_shape, context.inputs[0]);
-  if (runs.has_value() && context.inputs[1] == ChannelsLast(y_shape)) {
-    candidates.AddOwn(
-        DirectConvPays(*runs, context.threads).backward_weights,
-        DirectConvBackwardWeights(*runs, x_shape, y_shape, attrs.has_bias, context.wanted[0], context.threads));
+  if (runs.has_value()) {
+    candidates.AddOwn(DirectConvPays(*runs, context.threads).backward_weights,
+                      DirectConvBackwardWeights(*runs, x_shape, y_shape, context.inputs[1], attrs.has_bias,
+                                                context.wanted[0], context.threads));
   }
   const auto try_layouts = [&](const memory::desc& x, const memory::desc& dy) {
     for (const memory::desc& dw : Options(problem.weights, {context.wanted[0]})) {

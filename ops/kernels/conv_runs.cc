@@ -108,7 +108,6 @@ std::optional<ConvRuns> ConvRuns::Make(const ConvAttrs& conv, const Shape& x, co
   runs.tap_axes = channels_last ? outer : Joined({1}, outer);
   runs.run_axes = channels_last ? std::vector<int>{last, 1} : std::vector<int>{last};
   runs.filters_last = InOrder(w, Joined(Joined(runs.tap_axes, runs.run_axes), {0}));
-  runs.runs_last = InOrder(w, Joined(Joined(runs.tap_axes, {0}), runs.run_axes));
   runs.run = window.kernel.back() * (channels_last ? x[1] : 1);
   runs.step = window.stride.back() * padded_strides[last];
 
@@ -137,12 +136,6 @@ const float* ConvRuns::Pad(const float* image, float* copy) const {
     std::memcpy(copy + padded_line_offset[i], image + line_offset[i], line * sizeof(float));
   }
   return copy;
-}
-
-void ConvRuns::Crop(const float* padded_image, float* image) const {
-  for (size_t i = 0; i < line_offset.size(); ++i) {
-    std::memcpy(image + line_offset[i], padded_image + padded_line_offset[i], line * sizeof(float));
-  }
 }
 
 }  // namespace gradus

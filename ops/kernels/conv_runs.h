@@ -45,7 +45,7 @@ struct ConvRuns {
 
   Shape weights;                        // as the type has them
   std::vector<int> tap_axes, run_axes;  // axes of `weights` that taps and runs are made of, outermost first
-  Layout filters_last, runs_last;       // w[t, r, f] and w[t, f, r]
+  Layout filters_last;                  // w[t, r, f]
 
   int64_t taps() const { return static_cast<int64_t>(tap_offset.size()); }
   int64_t rows() const { return static_cast<int64_t>(row_offset.size()); }
@@ -55,8 +55,6 @@ struct ConvRuns {
 
   // The image, by way of `copy` when there is padding: f32[padded_size], which holds zeros or an earlier image.
   const float* Pad(const float* image, float* copy) const;
-  // The part of a padded image that is no padding.
-  void Crop(const float* padded, float* image) const;
 };
 
 // Where an element lies, by axis: the sum of offsets[axis][index along axis] over all axes.

@@ -10,6 +10,7 @@
 #include "core/onednn.h"
 #include "core/parallel.h"
 #include "graph/onednn_kernel.h"
+#include "ops/kernels/channel_layout.h"
 #include "ops/kernels/multiversion.h"
 #include "ops/kernels/tile_gemm.h"
 
@@ -20,6 +21,7 @@ using Runs = std::shared_ptr<const ConvRuns>;
 
 constexpr int64_t kFirstLevelCache = 16 << 10;  // bytes of it that weights may take
 constexpr int64_t kSecondLevelCache = 256 << 10;
+constexpr int64_t kBlock = 8;  // filters in a block of dy
 
 int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
 
@@ -73,21 +75,6 @@ void ForwardImage(const ConvRuns& runs, const std::vector<int64_t>& tap_weights,
   }
 }
 
-// ---- backward data
-
-void BackwardDataImage(const ConvRuns& runs, const float* dy, const float* w, float* dx) {
-  TileGemm gemm;
-  gemm.m = runs.columns, gemm.n = runs.run, gemm.k = runs.filters;
-  gemm.a_m = runs.filters, gemm.a_k = 1, gemm.b_k = runs.run, gemm.c_m = runs.step;
-  std::memset(dx, 0, runs.padded_size * sizeof(float));
-  for (int64_t tap = 0; tap < runs.taps(); ++tap) {
-    for (int64_t row = 0; row < runs.rows(); ++row) {
-      AddProduct(gemm, dy + runs.row_offset_in_y[row], w + tap * runs.tap_weights(),
-                 dx + runs.row_offset[row] + runs.tap_offset[tap]);
-    }
-  }
-}
-
 // ---- backward weights
 
 // Share of the lanes that work when vectors lie along `size` elements.
@@ -97,18 +84,38 @@ double LanesUsed(int64_t size) {
   return static_cast<double>(size) / static_cast<double>((size + width - 1) / width * width);
 }
 
-// Adds the products of one image to dw[t, r, f], or to dw[t, f, r] with `runs_last`. All taps have their turn while
-// some rows of dy are in the first level of cache.
-void BackwardWeightsImage(const ConvRuns& runs, bool runs_last, const float* x, const float* dy, float* dw) {
+// How dy lies, and dw while it is added up: [taps, run, filters with the padding of dy's blocks], or with `runs_last`
+// [taps, filters, run].
+struct WeightSums {
+  WeightSums(const ConvRuns& runs, const ChannelSizes& y)
+      : runs_last(LanesUsed(runs.run) > LanesUsed(runs.filters)),
+        y(y),
+        inner(runs_last ? runs.run : y.blocks * y.lanes),
+        tap(runs_last ? runs.tap_weights() : runs.run * inner) {
+    for (int64_t row = 0; row < runs.rows(); ++row) y_row.push_back(row * runs.columns * y.lanes);
+  }
+  bool blocked() const { return y.blocks > 1; }
+  int64_t y_image() const { return y.blocks * y.positions * y.lanes; }
+
+  bool runs_last;
+  ChannelSizes y;
+  int64_t inner, tap;          // floats in a row and a tap of the sums
+  std::vector<int64_t> y_row;  // where rows of dy begin, in each block
+};
+
+// Adds the products of one image. All taps have their turn while some rows of dy are in the first level of cache.
+void BackwardWeightsImage(const ConvRuns& runs, const WeightSums& sums, const float* x, const float* dy, float* dw) {
   TileGemm gemm;
   gemm.a_m = 1;
   gemm.k = runs.columns;
-  if (runs_last) {
-    gemm.m = runs.filters, gemm.n = runs.run;
-    gemm.a_k = runs.filters, gemm.b_k = runs.step, gemm.c_m = runs.run;
+  gemm.n = gemm.c_m = sums.inner;
+  if (sums.runs_last) {
+    gemm.m = runs.filters;
+    gemm.a_k = sums.y.lanes, gemm.b_k = runs.step;
   } else {
-    gemm.m = runs.run, gemm.n = runs.filters;
-    gemm.a_k = runs.step, gemm.b_k = runs.filters, gemm.c_m = runs.filters;
+    gemm.m = runs.run;
+    gemm.a_k = runs.step, gemm.b_k = sums.y.lanes;
+    if (sums.blocked()) gemm.b_block = sums.y.positions * sums.y.lanes;
   }
   const int64_t row_bytes = runs.columns * runs.filters * static_cast<int64_t>(sizeof(float));
   const int64_t rows_at_once = std::max<int64_t>(1, kFirstLevelCache / row_bytes);
@@ -116,11 +123,11 @@ void BackwardWeightsImage(const ConvRuns& runs, bool runs_last, const float* x, 
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t begin = runs.rows() * block / blocks, end = runs.rows() * (block + 1) / blocks;
     gemm.batches = end - begin;
-    gemm.a_batch = (runs_last ? runs.row_offset_in_y : runs.row_offset).data() + begin;
-    gemm.b_batch = (runs_last ? runs.row_offset : runs.row_offset_in_y).data() + begin;
+    gemm.a_batch = (sums.runs_last ? sums.y_row : runs.row_offset).data() + begin;
+    gemm.b_batch = (sums.runs_last ? runs.row_offset : sums.y_row).data() + begin;
     for (int64_t tap = 0; tap < runs.taps(); ++tap) {
       const float* const under_tap = x + runs.tap_offset[tap];
-      AddProduct(gemm, runs_last ? dy : under_tap, runs_last ? under_tap : dy, dw + tap * runs.tap_weights());
+      AddProduct(gemm, sums.runs_last ? dy : under_tap, sums.runs_last ? under_tap : dy, dw + tap * sums.tap);
     }
   }
 }
@@ -160,12 +167,13 @@ Target PlaceWeights(const ConvRuns& runs, bool runs_last, const Layout& dw) {
   return {Positions(offsets, outer), Positions(offsets, inner)};
 }
 
-void SumParts(const Target& target, const float* partial, int64_t parts, int64_t part_floats, float* dw) {
+void SumParts(const Target& target, const float* partial, int64_t row_floats, int64_t parts, int64_t part_floats,
+              float* dw) {
   const auto inner = static_cast<int64_t>(target.inner.size()), outer = static_cast<int64_t>(target.outer.size());
   ParallelFor(outer, std::max<int64_t>(1, 16384 / inner), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       for (int64_t j = 0; j < inner; ++j) {
-        const float* const first = partial + i * inner + j;
+        const float* const first = partial + i * row_floats + j;
         float sum = first[0];
         for (int64_t part = 1; part < parts; ++part) sum += first[part * part_floats];
         dw[target.outer[i] + target.inner[j]] = sum;
@@ -191,7 +199,7 @@ DirectConvGains DirectConvPays(const ConvRuns& runs, int threads) {
       runs.tap_weights() * static_cast<int64_t>(sizeof(float)) > kSecondLevelCache) {
     return {};
   }
-  return {few_channels && width == 16, true, few_channels || width == 16};
+  return {few_channels && width == 16, few_channels || width == 16};
 }
 
 std::optional<Candidate> DirectConvForward(const ConvRuns& conv, const Shape& x, const Shape& y, bool has_bias,
@@ -220,54 +228,39 @@ std::optional<Candidate> DirectConvForward(const ConvRuns& conv, const Shape& x,
                            parts.count * CopyFloats(conv) * static_cast<int64_t>(sizeof(float)));
 }
 
-std::optional<Candidate> DirectConvBackwardData(const ConvRuns& conv, const Shape& x, const Shape& y, int threads) {
-  if (!conv.channels_last || conv.run < kTileGemmLeastN) return std::nullopt;
-  const Runs runs = std::make_shared<const ConvRuns>(conv);
-  const Parts parts(conv, threads);
-  const auto run = [runs, parts](const Buffers& buffers) {
-    parts.ForEach([&](int64_t part) {
-      float* const padded = static_cast<float*>(buffers.scratch) + part * CopyFloats(*runs);
-      for (int64_t image = parts.begin(part); image < parts.begin(part + 1); ++image) {
-        float* const dx = buffers.out<float>(0) + image * runs->image_size;
-        BackwardDataImage(*runs, buffers.in<float>(0) + image * runs->y_image(), buffers.in<float>(1),
-                          runs->padded() ? padded : dx);
-        if (runs->padded()) runs->Crop(padded, dx);
-      }
-    });
-    return absl::OkStatus();
-  };
-  return FunctionCandidate(kDirectConv, {ChannelsLast(y), conv.runs_last}, {ChannelsLast(x)}, run,
-                           parts.count * CopyFloats(conv) * static_cast<int64_t>(sizeof(float)));
-}
-
-std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& conv, const Shape& x, const Shape& y, bool has_bias,
-                                                   const Layout& wanted, int threads) {
-  const bool runs_last = LanesUsed(conv.run) > LanesUsed(conv.filters);
+std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& conv, const Shape& x, const Shape& y,
+                                                   const Layout& y_layout, bool has_bias, const Layout& wanted,
+                                                   int threads) {
+  const std::optional<int64_t> y_lanes = FindLanes(y_layout, {DType::kFloat32, y});
+  if (!y_lanes.has_value() || *y_lanes < std::min<int64_t>(y[1], kBlock)) return std::nullopt;
+  const WeightSums sums(conv, ChannelSizes(y, *y_lanes));
   if (std::max(LanesUsed(conv.run), LanesUsed(conv.filters)) == 0) return std::nullopt;
+  if (sums.blocked() && (sums.runs_last || *y_lanes != kBlock)) return std::nullopt;
   const Runs runs = std::make_shared<const ConvRuns>(conv);
   const Parts parts(conv, threads);
   const Layout layout = WeightsLayout(conv, wanted);
-  const auto target = std::make_shared<const Target>(PlaceWeights(conv, runs_last, layout));
+  const auto target = std::make_shared<const Target>(PlaceWeights(conv, sums.runs_last, layout));
   // Each part's memory: its dw, its db, the db of one image, the padded copy.
-  const int64_t weights = conv.taps() * conv.tap_weights(), filters = conv.filters;
-  const int64_t sums = Aligned(weights + 2 * filters), part_floats = sums + CopyFloats(conv);
+  const int64_t weights = conv.taps() * sums.tap, lanes = *y_lanes, filters = sums.y.blocks * lanes;
+  const int64_t copy_at = Aligned(weights + 2 * filters), part_floats = copy_at + CopyFloats(conv);
   const auto run = [=](const Buffers& buffers) {
     float* const scratch = static_cast<float*>(buffers.scratch);
     parts.ForEach([&](int64_t part) {
       float* const dw = scratch + part * part_floats;
       float* const db = dw + weights;
-      float* const copy = dw + sums;
+      float* const copy = dw + copy_at;
       std::memset(dw, 0, part_floats * sizeof(float));
       for (int64_t image = parts.begin(part); image < parts.begin(part + 1); ++image) {
-        const float* const dy = buffers.in<float>(1) + image * runs->y_image();
-        BackwardWeightsImage(*runs, runs_last, runs->Pad(buffers.in<float>(0) + image * runs->image_size, copy), dy,
-                             dw);
-        if (has_bias) AddRows(dy, runs->rows() * runs->columns, filters, db + filters, db);
+        const float* const dy = buffers.in<float>(1) + image * sums.y_image();
+        BackwardWeightsImage(*runs, sums, runs->Pad(buffers.in<float>(0) + image * runs->image_size, copy), dy, dw);
+        for (int64_t f = 0; has_bias && f < filters; f += lanes) {
+          AddRows(dy + f * sums.y.positions, sums.y.positions, lanes, db + filters, db + f);
+        }
       }
     });
     if (layout.padded()) std::memset(buffers.outputs[0], 0, layout.bytes());
-    SumParts(*target, scratch, parts.count, part_floats, buffers.out<float>(0));
-    for (int64_t f = 0; has_bias && f < filters; ++f) {
+    SumParts(*target, scratch, sums.inner, parts.count, part_floats, buffers.out<float>(0));
+    for (int64_t f = 0; has_bias && f < runs->filters; ++f) {
       float sum = 0;
       for (int64_t part = 0; part < parts.count; ++part) sum += scratch[part * part_floats + weights + f];
       buffers.out<float>(1)[f] = sum;
@@ -275,10 +268,10 @@ std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& conv, const S
     return absl::OkStatus();
   };
   std::vector<Layout> outputs = {layout};
-  if (has_bias) outputs.push_back(PlainVector(filters));
-  return FunctionCandidate(
-      kDirectConv, {conv.channels_last ? ChannelsLast(x) : Layout::Plain({DType::kFloat32, x}), ChannelsLast(y)},
-      std::move(outputs), run, parts.count * part_floats * static_cast<int64_t>(sizeof(float)));
+  if (has_bias) outputs.push_back(PlainVector(conv.filters));
+  return FunctionCandidate(kDirectConv,
+                           {conv.channels_last ? ChannelsLast(x) : Layout::Plain({DType::kFloat32, x}), y_layout},
+                           std::move(outputs), run, parts.count * part_floats * static_cast<int64_t>(sizeof(float)));
 }
 
 }  // namespace gradus

@@ -18,7 +18,7 @@ inline constexpr char kDirectConv[] = "gradus:direct";
 // Where these are likely to beat oneDNN. There has to be an image for each thread, oneDNN's blocks would have to be
 // padded, and the weights of a tap must stay in the cache; then what was measured decides.
 struct DirectConvGains {
-  bool forward = false, backward_data = false, backward_weights = false;
+  bool forward = false, backward_weights = false;
 };
 DirectConvGains DirectConvPays(const ConvRuns& runs, int threads);
 
@@ -26,13 +26,12 @@ DirectConvGains DirectConvPays(const ConvRuns& runs, int threads);
 std::optional<Candidate> DirectConvForward(const ConvRuns& runs, const Shape& x, const Shape& y, bool has_bias,
                                            int threads);
 
-// dx, channels last, from dy (channels last) and w (runs last). None where x is plain, or runs are shorter than four.
-std::optional<Candidate> DirectConvBackwardData(const ConvRuns& runs, const Shape& x, const Shape& y, int threads);
-
-// dw, and db if wanted, from x and dy (channels last). dw lies as `wanted` says, else filters last.
-// None where both filters and runs are fewer than four.
-std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& runs, const Shape& x, const Shape& y, bool has_bias,
-                                                   const Layout& wanted, int threads);
+// dw, and db if wanted, from x and dy, which is channels last or in blocks of 8. dw lies as `wanted` says, else filters
+// last. None for other layouts, where both filters and runs are fewer than four, and for blocks where vectors would lie
+// along runs.
+std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& runs, const Shape& x, const Shape& y,
+                                                   const Layout& y_layout, bool has_bias, const Layout& wanted,
+                                                   int threads);
 
 }  // namespace gradus
 

@@ -20,7 +20,7 @@ using Vector = typename VectorOf<W>::Type;
 
 constexpr int64_t kOneBatch[] = {0};
 constexpr int kMostColumns = 4;  // vectors of C side by side
-constexpr int64_t kBlock = 8;    // columns of C in a block
+constexpr int64_t kBlock = 8;    // columns of B and C in a block
 
 struct Operands {
   const float* a;
@@ -30,16 +30,22 @@ struct Operands {
   bool add;  // to what C holds
 };
 
-// One tile of C in Rows x Columns registers. `offset` and `c_offset`: where its vectors begin in a row of B and of C.
+// Where the vectors of a panel begin in the bias and in a row of B and of C.
+struct Offsets {
+  int64_t bias[kMostColumns], b[kMostColumns], c[kMostColumns];
+};
+
+// One tile of C in Rows x Columns registers.
 template <int W, int Rows, int Columns>
-GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const int64_t* offset,
-                        const int64_t* c_offset) {
+GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const Offsets& offsets) {
   Vector<W> sum[Rows][Columns];
-  for (int row = 0; row < Rows; ++row) {
-    for (int column = 0; column < Columns; ++column) {
-      sum[row][column] = Vector<W>{};
-      if (operands.bias != nullptr) std::memcpy(&sum[row][column], operands.bias + offset[column], sizeof(Vector<W>));
-    }
+#pragma GCC unroll 4
+  for (int column = 0; column < Columns; ++column) {
+    Vector<W> start{};
+    if (operands.bias != nullptr) std::memcpy(&start, operands.bias + offsets.bias[column], sizeof start);
+      // Unrolled, or the compiler clears the array in memory, which takes as long as many products.
+#pragma GCC unroll 16
+    for (int row = 0; row < Rows; ++row) sum[row][column] = start;
   }
   for (int64_t batch = 0; batch < gemm.batches; ++batch) {
     const float* a = operands.a + gemm.a_batch[batch];
@@ -48,7 +54,7 @@ GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const in
       Vector<W> right[Columns];
 #pragma GCC unroll 4
       for (int column = 0; column < Columns; ++column)
-        std::memcpy(&right[column], b + offset[column], sizeof(right[0]));
+        std::memcpy(&right[column], b + offsets.b[column], sizeof(right[0]));
 #pragma GCC unroll 16
       for (int row = 0; row < Rows; ++row) {
         const float left = a[row * gemm.a_m];
@@ -64,38 +70,36 @@ GRADUS_INLINE void Tile(const TileGemm& gemm, const Operands& operands, const in
 #pragma GCC unroll 4
       for (int column = 0; column < Columns; ++column) {
         Vector<W> old;
-        std::memcpy(&old, c + c_offset[column], sizeof(old));
+        std::memcpy(&old, c + offsets.c[column], sizeof(old));
         sum[row][column] += old;
       }
     }
 #pragma GCC unroll 4
     for (int column = 0; column < Columns; ++column)
-      std::memcpy(c + c_offset[column], &sum[row][column], sizeof(sum[0][0]));
+      std::memcpy(c + offsets.c[column], &sum[row][column], sizeof(sum[0][0]));
   }
 }
 
 // A tile with `rows` <= Most rows.
 template <int W, int Columns, int Most>
-GRADUS_INLINE void TileOfRows(int rows, const TileGemm& gemm, const Operands& operands, const int64_t* offset,
-                              const int64_t* c_offset) {
+GRADUS_INLINE void TileOfRows(int rows, const TileGemm& gemm, const Operands& operands, const Offsets& offsets) {
   if (rows == Most) {
-    Tile<W, Most, Columns>(gemm, operands, offset, c_offset);
+    Tile<W, Most, Columns>(gemm, operands, offsets);
   } else if constexpr (Most > 1) {
-    TileOfRows<W, Columns, Most - 1>(rows, gemm, operands, offset, c_offset);
+    TileOfRows<W, Columns, Most - 1>(rows, gemm, operands, offsets);
   }
 }
 
 // All rows, in tiles of about equal size.
 template <int W, int Columns, int Most>
-GRADUS_INLINE void AllRows(const TileGemm& gemm, const Operands& operands, const int64_t* offset,
-                           const int64_t* c_offset) {
+GRADUS_INLINE void AllRows(const TileGemm& gemm, const Operands& operands, const Offsets& offsets) {
   const int64_t tiles = (gemm.m + Most - 1) / Most;
   for (int64_t tile = 0; tile < tiles; ++tile) {
     const int64_t begin = gemm.m * tile / tiles, end = gemm.m * (tile + 1) / tiles;
     Operands part = operands;
     part.a += begin * gemm.a_m;
     part.c += begin * gemm.c_m;
-    TileOfRows<W, Columns, Most>(static_cast<int>(end - begin), gemm, part, offset, c_offset);
+    TileOfRows<W, Columns, Most>(static_cast<int>(end - begin), gemm, part, offsets);
   }
 }
 
@@ -106,24 +110,26 @@ GRADUS_INLINE void AllColumns(const TileGemm& gemm, const Operands& operands) {
   const int64_t vectors = (gemm.n + W - 1) / W, panels = (vectors + kMostColumns - 1) / kMostColumns;
   for (int64_t panel = 0; panel < panels; ++panel) {
     const int64_t begin = vectors * panel / panels, end = vectors * (panel + 1) / panels;
-    int64_t offset[kMostColumns], c_offset[kMostColumns];
+    Offsets offsets;
     for (int64_t vector = begin; vector < end; ++vector) {
       const int64_t at = std::min(vector * W, gemm.n - W);
-      offset[vector - begin] = at;
-      c_offset[vector - begin] = gemm.c_block == 0 ? at : at / kBlock * gemm.c_block + at % kBlock;
+      const int64_t block = at / kBlock, lane = at % kBlock;
+      offsets.bias[vector - begin] = at;
+      offsets.b[vector - begin] = gemm.b_block == 0 ? at : block * gemm.b_block + lane;
+      offsets.c[vector - begin] = gemm.c_block == 0 ? at : block * gemm.c_block + lane;
     }
     switch (end - begin) {
       case 1:
-        AllRows<W, 1, R1>(gemm, operands, offset, c_offset);
+        AllRows<W, 1, R1>(gemm, operands, offsets);
         break;
       case 2:
-        AllRows<W, 2, R2>(gemm, operands, offset, c_offset);
+        AllRows<W, 2, R2>(gemm, operands, offsets);
         break;
       case 3:
-        AllRows<W, 3, R3>(gemm, operands, offset, c_offset);
+        AllRows<W, 3, R3>(gemm, operands, offsets);
         break;
       default:
-        AllRows<W, 4, R4>(gemm, operands, offset, c_offset);
+        AllRows<W, 4, R4>(gemm, operands, offsets);
     }
   }
 }
@@ -146,7 +152,7 @@ void Multiply(TileGemm gemm, const Operands& operands) {
   if (gemm.b_batch == nullptr) gemm.b_batch = kOneBatch;
 #if defined(__x86_64__) && defined(__GNUC__)
   const int width = VectorWidth();
-  if (width >= 16 && gemm.n >= 16 && gemm.c_block == 0) return Multiply16(gemm, operands);
+  if (width >= 16 && gemm.n >= 16 && gemm.b_block == 0 && gemm.c_block == 0) return Multiply16(gemm, operands);
   if (width >= 8) return gemm.n >= 8 ? Multiply8(gemm, operands) : Multiply4Fused(gemm, operands);
 #endif
   Multiply4(gemm, operands);

@@ -4,7 +4,7 @@
 //   C[m, n] = (C[m, n] or bias[n] or 0) + sum over batch b and k of A_b[m, k] B_b[k, n]
 //
 // The vectors lie along n, which is contiguous in B and C; the last one overlaps the one before where the width does
-// not divide n. Rows of C may overlap when added to: they are updated one after the other. Pure functions; thread-safe.
+// not divide n. Pure functions; thread-safe.
 #ifndef GRADUS_OPS_KERNELS_TILE_GEMM_H_
 #define GRADUS_OPS_KERNELS_TILE_GEMM_H_
 
@@ -18,8 +18,8 @@ struct TileGemm {
   int64_t a_m, a_k;  // from A[m, k] to A[m + 1, k] and to A[m, k + 1]
   int64_t b_k;       // from B[k, n] to B[k + 1, n]
   int64_t c_m;       // from C[m, n] to C[m + 1, n]
-  // From a block of eight columns of C to the next, where they lie apart (nChw8c); n is whole blocks then. Else 0.
-  int64_t c_block = 0;
+  // From a block of eight columns of B or C to the next, where they lie apart (nChw8c); n is whole blocks then. Else 0.
+  int64_t b_block = 0, c_block = 0;
   // Where A_b and B_b begin; null: there is one batch, at 0.
   int64_t batches = 1;
   const int64_t* a_batch = nullptr;

@@ -17,6 +17,7 @@
 namespace gradus {
 namespace {
 
+constexpr double kLeastGain = 1.6;          // multiplications saved that are worth the transforms
 constexpr double kMostTileChannels = 1e13;  // what no memory holds; sizes in bytes fit 64 bits
 
 // The convolution of one group.
@@ -70,16 +71,33 @@ Layout BlockedWeights(const ConvShapes& shapes) {
 
 Layout Vector(int64_t size) { return Layout::Plain({DType::kFloat32, Shape{size}}); }
 
-}  // namespace
-
 // With few channels the transforms of images cost more than the products that they save, and with few tiles those of
 // the weights.
+bool Pays(const winograd::Convolution& conv, double direct_products) {
+  if (VectorWidth() != winograd::kLanes) return false;
+  const int64_t least_channels = conv.taps == 3 ? 16 : 20, least_tiles = conv.taps == 3 ? 16 : 64;
+  if (std::min(conv.channels, conv.filters) < least_channels || conv.tiles() < least_tiles) return false;
+  const double lanes =
+      static_cast<double>(conv.channel_blocks() * conv.filter_blocks() * winograd::kLanes * winograd::kLanes);
+  return static_cast<double>(conv.tiles()) * winograd::kTilePoints * lanes * kLeastGain <= direct_products;
+}
+
+// Multiplications without padding.
+double DirectProducts(const winograd::Convolution& conv) {
+  return static_cast<double>(conv.images * conv.out_height * conv.out_width * conv.taps * conv.taps * conv.channels *
+                             conv.filters);
+}
+
+}  // namespace
+
 bool WinogradPays(const ConvShapes& shapes) {
   const std::optional<winograd::Convolution> conv = Fit(shapes);
-  if (!conv.has_value() || VectorWidth() != winograd::kLanes) return false;
-  const int64_t least_channels = conv->taps == 3 ? 16 : 24, least_tiles = conv->taps == 3 ? 16 : 64;
-  return conv->channels % winograd::kLanes == 0 && conv->filters % winograd::kLanes == 0 &&
-         std::min(conv->channels, conv->filters) >= least_channels && conv->tiles() >= least_tiles;
+  return conv.has_value() && Pays(*conv, DirectProducts(*conv));
+}
+
+bool WinogradBackwardDataPays(const ConvShapes& shapes) {
+  const std::optional<winograd::Convolution> conv = Fit(shapes);
+  return conv.has_value() && Pays(conv->Adjoint(), DirectProducts(*conv));
 }
 
 std::optional<Candidate> WinogradForward(const ConvShapes& shapes, const ConvEpilogue& epilogue, int threads) {

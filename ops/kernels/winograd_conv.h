@@ -21,8 +21,9 @@ struct ConvShapes {
   const Shape &x, &w, &y;
 };
 
-// Whether these are likely to beat oneDNN's direct convolutions.
+// Whether these are likely to beat direct convolutions: forward and backward weights, backward data.
 bool WinogradPays(const ConvShapes& shapes);
+bool WinogradBackwardDataPays(const ConvShapes& shapes);
 
 // None where the form does not fit, or the machine has no AVX2.
 std::optional<Candidate> WinogradForward(const ConvShapes& shapes, const ConvEpilogue& epilogue, int threads);

@@ -85,21 +85,24 @@ TEST(TileGemmTest, EqualsPlainLoops) {
   }
 }
 
-// What backward data does: row i of the result begins two elements after row i - 1.
-TEST(TileGemmTest, AddsToRowsThatOverlap) {
-  for (int64_t n : {4, 9, 20, 40, 100}) {
-    TileGemm gemm;
-    gemm.m = 13, gemm.n = n, gemm.k = 3;
-    gemm.a_m = 3, gemm.a_k = 1, gemm.b_k = n, gemm.c_m = 2;
-    const std::vector<float> a = Numbers(13 * 3, 1), b = Numbers(3 * n, 2);
-    std::vector<float> c(12 * 2 + n), expected(c.size());
-    for (int64_t i = 0; i < 13; ++i) {
-      for (int64_t j = 0; j < n; ++j) {
-        for (int64_t k = 0; k < 3; ++k) expected[2 * i + j] += a[3 * i + k] * b[k * n + j];
+// B in blocks of eight columns is what contiguous rows are.
+TEST(TileGemmTest, ReadsBlocks) {
+  for (int64_t m : {1, 5, 6, 13}) {
+    for (int64_t n : {8, 16, 24, 40, 64}) {
+      constexpr int64_t kDepth = 5;
+      TileGemm gemm;
+      gemm.m = m, gemm.n = n, gemm.k = kDepth;
+      gemm.a_m = kDepth, gemm.a_k = 1, gemm.b_k = n, gemm.c_m = n;
+      const std::vector<float> a = Numbers(m * kDepth, 1), b = Numbers(kDepth * n, 2), bias = Numbers(n, 3);
+      std::vector<float> blocks((kDepth + 1) * n, kUntouched), c(m * n), expected(m * n);
+      SetProduct(gemm, a.data(), b.data(), bias.data(), expected.data());
+      gemm.b_k = 8, gemm.b_block = (kDepth + 1) * 8;
+      for (int64_t k = 0; k < kDepth; ++k) {
+        for (int64_t j = 0; j < n; ++j) blocks[j / 8 * gemm.b_block + k * 8 + j % 8] = b[k * n + j];
       }
+      SetProduct(gemm, a.data(), blocks.data(), bias.data(), c.data());
+      EXPECT_EQ(c, expected) << m << " x " << n;
     }
-    AddProduct(gemm, a.data(), b.data(), c.data());
-    EXPECT_EQ(c, expected) << n;
   }
 }
 
