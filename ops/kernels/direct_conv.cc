@@ -195,11 +195,12 @@ DirectConvGains DirectConvPays(const ConvRuns& runs, int threads) {
   const int64_t width = VectorWidth(), channels = runs.weights[1];
   const bool few_channels = channels <= 3;
   const bool pads = runs.filters % width != 0 || (!few_channels && channels % width != 0);
-  if (!pads || runs.images < threads || runs.filters < 8 || (!runs.channels_last && !few_channels) ||
+  if (runs.images < threads || runs.filters < 8 || (!runs.channels_last && !few_channels) ||
       runs.tap_weights() * static_cast<int64_t>(sizeof(float)) > kSecondLevelCache) {
     return {};
   }
-  return {few_channels && width == 16, few_channels || width == 16};
+  if (width == 16) return {pads && few_channels, pads};
+  return {false, few_channels};
 }
 
 std::optional<Candidate> DirectConvForward(const ConvRuns& conv, const Shape& x, const Shape& y, bool has_bias,
