@@ -41,7 +41,7 @@ class Job {
     rows_ = lanes == 1;
     if (rows_) {
       const int64_t fitting = kRowsElements / (stored + 2 * half) / kLrnWidth * kLrnWidth;
-      tile_ = std::clamp<int64_t>(fitting, kLeastRow, RoundUp(sizes_.positions));
+      tile_ = std::min(std::max<int64_t>(fitting, kLeastRow), RoundUp(sizes_.positions));
     } else {
       tile_ = std::clamp<int64_t>(kLinesElements / RoundUp(stored + 2 * half), 1, sizes_.positions);
     }
