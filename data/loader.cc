@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -68,7 +69,8 @@ class Loader::Reader {
   }
 
  private:
-  absl::Status ReadExamples(Batch* batch) {
+  // A file is as large as its writer liked.
+  absl::Status ReadExamples(Batch* batch) try {
     for (int64_t i = 0; i < batch->num_examples; ++i) {
       for (size_t c = 0; c < rows_.size(); ++c) rows_[c] = Row(batch, c, i);
       absl::Status status = loader_.source_.Read(loader_.options_.seed, batch->examples[i], rows_, &scratch_);
@@ -78,6 +80,9 @@ class Loader::Reader {
       }
     }
     return absl::OkStatus();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("no memory left for reading batch ", batch->place.number, " of epoch ", batch->place.epoch));
   }
 
   // Puts another example in the place of number `i`, or takes its weight.

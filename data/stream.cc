@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/new_tensor.h"
 #include "core/status_macros.h"
 #include "data/chosen_member.h"
 #include "data/image_file.h"
@@ -61,7 +62,7 @@ absl::StatusOr<Tensor> ToFloat(absl::string_view column, const Tensor& value) {
     return absl::InvalidArgumentError(
         absl::StrCat("column '", column, "' is made of u8 or f32 values, not ", value.type().ToString()));
   }
-  Tensor result(TensorType{DType::kFloat32, value.shape()});
+  GRADUS_ASSIGN_OR_RETURN(Tensor result, NewTensor({DType::kFloat32, value.shape()}));
   const absl::Span<const uint8_t> in = value.values<uint8_t>();
   const absl::Span<float> out = result.values<float>();
   for (size_t i = 0; i < in.size(); ++i) out[i] = static_cast<float>(in[i]) / 255;
@@ -70,9 +71,15 @@ absl::StatusOr<Tensor> ToFloat(absl::string_view column, const Tensor& value) {
 
 // What a chain works in.
 struct Buffers {
-  explicit Buffers(const TransformChain& chain)
-      : first(TensorType{DType::kUint8, {chain.buffer_bytes()}}), second(first.type()) {}
-  Tensor first, second;
+  static absl::StatusOr<Buffers> Make(const TransformChain& chain) {
+    const TensorType type{DType::kUint8, {chain.buffer_bytes()}};
+    Buffers buffers;
+    GRADUS_ASSIGN_OR_RETURN(buffers.first, NewTensor(type));
+    GRADUS_ASSIGN_OR_RETURN(buffers.second, NewTensor(type));
+    GRADUS_ASSIGN_OR_RETURN(buffers.result, NewTensor(chain.output()));
+    return buffers;
+  }
+  Tensor first, second, result;
 };
 
 }  // namespace
@@ -90,13 +97,12 @@ absl::StatusOr<Tensor> Preprocess(const DataStream& stream, absl::string_view co
       const TransformChain chain,
       TransformChain::Make(stream.transform(), {std::string(column), buffer.type()}, TransformMode::kEvaluate));
   if (chain.empty()) return buffer;
-  Buffers buffers(chain);
+  GRADUS_ASSIGN_OR_RETURN(Buffers buffers, Buffers::Make(chain));
   TransformChain::Scratch scratch;
-  Tensor result(chain.output());
   std::memcpy(buffers.first.data(), buffer.data(), buffer.bytes());
   GRADUS_RETURN_IF_ERROR(
-      chain.Apply(0, ExamplePlace(), buffers.first.data(), buffers.second.data(), result.data(), &scratch));
-  return result;
+      chain.Apply(0, ExamplePlace(), buffers.first.data(), buffers.second.data(), buffers.result.data(), &scratch));
+  return std::move(buffers.result);
 }
 
 // An image of any size, if the transforms know what to do with one; else they were made for the data set's only size,
@@ -107,12 +113,11 @@ absl::StatusOr<Tensor> PrepareImage(const DataStream& stream, absl::string_view 
   const absl::StatusOr<TransformChain> chain =
       TransformChain::Make(stream.transform(), any_size, TransformMode::kEvaluate);
   if (chain.ok()) {
-    Buffers buffers(*chain);
+    GRADUS_ASSIGN_OR_RETURN(Buffers buffers, Buffers::Make(*chain));
     TransformChain::Scratch scratch;
-    Tensor result(chain->output());
     GRADUS_RETURN_IF_ERROR(chain->ApplyToFile(0, ExamplePlace(), name, file, buffers.first.data(),
-                                              buffers.second.data(), result.data(), &scratch));
-    return result;
+                                              buffers.second.data(), buffers.result.data(), &scratch));
+    return std::move(buffers.result);
   }
   GRADUS_ASSIGN_OR_RETURN(const Tensor pixels, DecodeImage(name, file, channels));
   absl::StatusOr<Tensor> prepared = Preprocess(stream, column, pixels);

@@ -72,6 +72,7 @@ void BlockTable::CheckInputs(const Block& block, const Origin& origin) {
   for (int i = 0; i < block.input_size(); ++i) {
     const std::string& name = block.input(i);
     const std::string mistake = NameMistake(name, /*may_have_dots=*/false);
+    if (name.empty()) mistakes_->Add(origin, ElementPath("input", i), "an input without a name");
     if (!mistake.empty()) mistakes_->Add(origin, ElementPath("input", i), absl::StrCat("input '", name, "' ", mistake));
     if (!names.insert(name).second) {
       mistakes_->Add(origin, ElementPath("input", i), absl::StrCat("a second input '", name, "'"));

@@ -21,6 +21,7 @@ bool IsImage(const TensorType& type) {
 }
 
 bool IsPlainLoops(const Candidate& candidate) {
+  if (!absl::StartsWith(candidate.implementation, "onednn:")) return false;
   return absl::StrContains(candidate.implementation, "ref") || absl::StrContains(candidate.implementation, "simple");
 }
 

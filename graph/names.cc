@@ -12,9 +12,11 @@ std::string ElementPath(absl::string_view field, int index) { return absl::StrCa
 std::string NameMistake(absl::string_view name, bool may_have_dots) {
   constexpr size_t kLongest = 1000;
   if (name.size() > kLongest) return absl::StrCat("has a name of ", name.size(), " characters; at most ", kLongest);
-  for (char c : name) {
-    if (absl::ascii_isalnum(c) || absl::StrContains(may_have_dots ? "_-+/." : "_-+/", c)) continue;
-    return absl::StrCat("has '", std::string(1, c), "' in its name; allowed are letters, digits and ",
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (absl::ascii_isalnum(name[i]) || absl::StrContains(may_have_dots ? "_-+/." : "_-+/", name[i])) continue;
+    size_t end = i + 1;  // of the character, in UTF-8
+    while (end < name.size() && (name[end] & 0xc0) == 0x80) ++end;
+    return absl::StrCat("has '", name.substr(i, end - i), "' in its name; allowed are letters, digits and ",
                         may_have_dots ? "_ - + / ." : "_ - + /");
   }
   if (absl::StartsWith(name, "/") || absl::EndsWith(name, "/") || absl::StrContains(name, "//")) {

@@ -1,8 +1,7 @@
 // The compilation of a plan; see Plan::Compile. An implementation detail of plan.h.
 //
 //   1. plan_builder.cc  goes through the nodes stage by stage and adds a step for each, with a buffer of its own for
-//   every
-//                       output, and steps that copy values into the layouts that others ask for
+//                       every output, and steps that copy values into the layouts that others ask for
 //      plan_choice.cc   chooses the kernel of each
 //   2. plan_memory.cc   lets buffers share memory (written values with their variables, outputs with inputs), and plans
 //                       the arena

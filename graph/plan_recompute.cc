@@ -59,7 +59,8 @@ void PlanBuilder::PlaceWithRecomputation() {
   for (int64_t least_step = 64; plan_->arena_bytes_ > limit; least_step *= 2) {
     while (next + 1 < solutions.size() && solutions[next].peak_bytes > wanted) ++next;
     const int64_t peak = solutions[next].peak_bytes;
-    const bool least = peak >= wanted;  // the same whatever the limit, so that what it needs is a budget that would do
+    // The last one, as it is whatever the limit, so that what it needs is a budget that would do.
+    const bool least = peak >= wanted && next + 1 == solutions.size();
     const Recomputation refined = Refine(puzzle, solutions[next], least ? peak : wanted);
     place(refined);
     if (least) return;

@@ -128,7 +128,7 @@ absl::Status VariableStore::MaterializeLocked(Entry* entry) {
       const Layout plain = Layout::Plain(entry->variable.type);
       const Layout& storage = entry->layout.any() ? plain : entry->layout;
       GRADUS_ASSIGN_OR_RETURN(entry->data, Allocate(entry->variable, storage.bytes()));
-      ++entry->version;
+      entry->version = ++clock_;
     } else {
       GRADUS_ASSIGN_OR_RETURN(Tensor initial, InitialValue(entry->variable, seed_));
       GRADUS_RETURN_IF_ERROR(WriteLocked(entry, initial));
@@ -176,18 +176,18 @@ absl::Status VariableStore::Refresh(int index, int replica) {
 
 void VariableStore::Touch(int index) {
   std::lock_guard<std::recursive_mutex> lock(mutex_);
-  ++entries_[index].version;
+  entries_[index].version = ++clock_;
 }
 
 absl::Status VariableStore::Derive(absl::Span<const int> sources, absl::Span<const int> derived,
                                    const std::function<absl::Status()>& make) {
   std::lock_guard<std::recursive_mutex> lock(mutex_);
-  uint64_t versions = 1;
-  for (int source : sources) versions += entries_[source].version;
-  const auto is_made = [&](int index) { return entries_[index].made_of == versions; };
+  uint64_t newest = 1;
+  for (int source : sources) newest = std::max(newest, entries_[source].version.load());
+  const auto is_made = [&](int index) { return entries_[index].made >= newest; };
   if (std::all_of(derived.begin(), derived.end(), is_made)) return absl::OkStatus();
   GRADUS_RETURN_IF_ERROR(make());
-  for (int index : derived) entries_[index].made_of = versions;
+  for (int index : derived) entries_[index].made = clock_;
   return absl::OkStatus();
 }
 
@@ -219,7 +219,7 @@ absl::Status VariableStore::WriteLocked(Entry* entry, const Tensor& value) {
     GRADUS_ASSIGN_OR_RETURN(entry->data, Allocate(entry->variable, storage.bytes()));
   }
   GRADUS_RETURN_IF_ERROR(Reorder(plain, value.data(), storage, entry->data.get()));
-  ++entry->version;
+  entry->version = ++clock_;
   return absl::OkStatus();
 }
 

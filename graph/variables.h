@@ -90,8 +90,8 @@ class VariableStore {
     Variable variable;
     Layout layout;
     AlignedBytes data;
-    std::atomic<uint64_t> version{0};  // 0: no value yet
-    uint64_t made_of = 0;              // of a derived one: the sum of its sources' versions, which only grow; 0: never
+    std::atomic<uint64_t> version{0};  // when the value was written, by the store's clock; 0: no value yet
+    uint64_t made = 0;                 // when a derived one was made of its sources; 0: never
     std::deque<ReplicaEntry> replicas;
   };
 
@@ -100,6 +100,7 @@ class VariableStore {
 
   const uint64_t seed_;
   mutable std::recursive_mutex mutex_;
+  uint64_t clock_ = 0;  // counts writes
   std::deque<Entry> entries_;
   absl::flat_hash_map<std::string, int> by_name_;
 };

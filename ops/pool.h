@@ -2,9 +2,8 @@
 // dimensions, y: f32[N, C, spatial'...]; the sizes are those of ops/window.h. Every window holds at least one element
 // of x.
 //
-//   MaxPool             {window}        (x)          -> y, argmax    y = the largest element; of equal ones the first
-//   in
-//                                                                    row-major order; NaN if there is one
+//   MaxPool             {window}        (x)          -> y, argmax    y = the largest element; of equal ones the
+//                                                                    first in row-major order; NaN if there is one
 //   MaxPoolBackward     {window, input} (dy, argmax) -> dx           dy goes to the element that was the largest
 //   MaxPoolGather       {window}        (x, argmax)  -> y            the elements of another x at the same places
 //   AveragePool         {window, ...}   (x)          -> y            y = sum / divisor

@@ -1,13 +1,13 @@
 #include "train/safetensors.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/crc32c.h"
+#include "core/new_tensor.h"
 #include "core/status_macros.h"
 
 namespace gradus {
@@ -66,14 +66,6 @@ void WidenInPlace(bool brain, absl::Span<float> values) {
     const float value = brain ? BrainFloatToFloat(bits) : HalfToFloat(bits);
     std::memcpy(floats + 4 * i, &value, sizeof(value));
   }
-}
-
-// A Tensor aborts when the machine has no memory for it; a file's size must not do that.
-absl::StatusOr<Tensor> NewTensor(const TensorType& type) {
-  void* probe = std::malloc(std::max<int64_t>(type.bytes(), 1));
-  if (probe == nullptr) return absl::ResourceExhaustedError(absl::StrCat("no memory for ", type.ToString()));
-  std::free(probe);
-  return Tensor(type);
 }
 
 // "a, b and 7 more".

@@ -93,6 +93,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     if (place_ == Place::kMetadata) return true;
     if (place_ == Place::kTop) {
       name_ = text;
+      field_.clear();
       fields_seen_.clear();
       dims_.clear();
       offsets_.clear();

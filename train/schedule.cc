@@ -47,7 +47,9 @@ double ShapeFactor(const Schedule& schedule, const ScheduleSpan& span, int64_t s
   const double t = step / StepsPer(schedule.unit(), span);
   switch (schedule.shape_case()) {
     case Schedule::kStep: {
-      const int64_t drops = step / WholeSteps(schedule.step().every(), schedule.unit(), span);
+      // Each drop at the step next to its place, as if all were listed.
+      const double every = std::max(schedule.step().every() * StepsPer(schedule.unit(), span), 1.0);
+      const double drops = std::ceil((static_cast<double>(step) + 0.5) / every) - 1;
       return std::pow(schedule.step().gamma(), drops);
     }
     case Schedule::kMultistep: {

@@ -97,6 +97,11 @@ absl::Status Trainer::PlanLength() {
 absl::Status Trainer::Compile() {
   const RunKernels earlier = EarlierKernels();
   absl::Status compiled = CompileWith(earlier);
+  if (absl::IsFailedPrecondition(compiled) && earlier.evaluation_kernel_choice_size() > 0) {
+    RunKernels training_only = earlier;  // another eval_batch_size makes other shapes
+    training_only.clear_evaluation_kernel_choice();
+    compiled = CompileWith(training_only);
+  }
   if (absl::IsFailedPrecondition(compiled) && earlier.kernel_choice_size() > 0) {
     kernels_differ_ = true;  // another model, perhaps: resuming has the words for it
     compiled = CompileWith({});

@@ -80,6 +80,11 @@ class Job {
         LrnSums(numbers_, slope_, slopes + at, sums + halo_ + at);
       }
       LrnCombine(tile, x + offset, dy + offset, factors, sums + halo_, dx + offset);
+      // Sums are whole vectors, and those behind the last channel lie where the next tile's windows expect zeros.
+      for (int64_t line = 0; !rows_ && line < tile.lines; ++line) {
+        float* const last = squares + halo_ + line * line_;
+        std::fill(last + sizes_.lanes, last + numbers_.length, 0.0f);
+      }
     });
   }
 

@@ -142,7 +142,7 @@ GRADUS_INLINE void ToImages(const TileGrid& grid, const float* products, const P
             Load(epilogue.add + place, more);
             value += more;
           }
-          if (epilogue.relu) value = value > 0 ? value : Lanes{};
+          if (epilogue.relu) value = value < 0 ? Lanes{} : value;  // NaN stays
           Store(value, y + place);
         }
       }

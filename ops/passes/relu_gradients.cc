@@ -1,8 +1,7 @@
 // The way back through relu where nothing else has taken it in:
 //
 //   mask_before_unpooling  of max pooling's input: the mask is applied to the smaller gradient of the output. The
-//   largest
-//                          element of a window is above 0 where, and only where, the output is.
+//                          largest element of a window is above 0 where, and only where, the output is.
 //   mask_sums              of a value that several read: the sum of their gradients and the mask are one operation
 #include <utility>
 #include <vector>

@@ -128,6 +128,33 @@ TEST_F(VariablesTest, ReplicasAreConvertedOncePerVersion) {
   EXPECT_EQ(store_.replica_data(w, replica), data);
 }
 
+// Plans that share derived variables may make them of more sources or of fewer.
+TEST_F(VariablesTest, DerivedOnesAreMadeAgainWhenASourceIsWritten) {
+  const int a = Declare("a", F32({1})), b = Declare("b", F32({1}));
+  const int of_a = store_.Declare(Make("of a", F32({1}), Role::kDerived)).value();
+  const int of_b = store_.Declare(Make("of b", F32({1}), Role::kDerived)).value();
+  const auto makes = [&](std::vector<int> sources, std::vector<int> derived) {
+    int made = 0;
+    const absl::Status status = store_.Derive(sources, derived, [&] {
+      for (int variable : derived) store_.Touch(variable);
+      ++made;
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    return made == 1;
+  };
+  Set(a, {1});
+  Set(b, {1});
+  EXPECT_TRUE(makes({a, b}, {of_a, of_b}));
+  EXPECT_FALSE(makes({a}, {of_a}));
+  EXPECT_FALSE(makes({a, b}, {of_a, of_b}));
+  Set(a, {2});
+  Set(b, {2});
+  EXPECT_TRUE(makes({a}, {of_a}));
+  EXPECT_TRUE(makes({a, b}, {of_a, of_b})) << "b's was not made again";
+  EXPECT_FALSE(makes({b}, {of_b}));
+}
+
 // Weights of a dense layer after a convolution: the same numbers as a matrix and as images.
 TEST_F(VariablesTest, ReplicasMayGroupDimensionsOtherwise) {
   using Tag = dnnl::memory::format_tag;

@@ -74,5 +74,40 @@ TEST(LrnTest, TilesMeet) {
   }
 }
 
+// Lines of single positions in tiles, with channels that fill no whole vectors.
+TEST(LrnTest, GradientsOfTilesMeet) {
+  struct Size {
+    int64_t positions, channels;
+  };
+  for (const auto [positions, channels] : {Size{400, 20}, Size{1100, 3}, Size{200, 100}, Size{1000, 16}}) {
+    std::vector<float> x(positions * channels), dy(x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      x[i] = static_cast<float>(i * 2654435761u % 1000) / 500 - 1;
+      dy[i] = static_cast<float>(i * 40503u % 1000) / 500 - 1;
+    }
+    const TensorType type = F32({positions, channels});
+    const auto dx = RunKernel("LrnBackward", {{type, x.data()}, {type, dy.data()}}, LrnAttrs{5, 2, 0.75, 1});
+    ASSERT_TRUE(dx.ok()) << dx.status();
+    const auto s = [&](int64_t row, int64_t c) {
+      double sum = 0;
+      for (int64_t i = std::max<int64_t>(0, c - 2); i < std::min(channels, c + 3); ++i) {
+        sum += std::pow(x[row * channels + i], 2);
+      }
+      return 1 + 0.4 * sum;
+    };
+    for (int64_t row = 0; row < positions; ++row) {
+      for (int64_t c = 0; c < channels; ++c) {
+        double sum = 0;
+        for (int64_t i = std::max<int64_t>(0, c - 2); i < std::min(channels, c + 3); ++i) {
+          sum += dy[row * channels + i] * x[row * channels + i] * std::pow(s(row, i), -1.75);
+        }
+        const int64_t at = row * channels + c;
+        ASSERT_NEAR((*dx)[at], dy[at] * std::pow(s(row, c), -0.75) - 2 * 0.4 * 0.75 * x[at] * sum, 5e-6)
+            << channels << " channels, row " << row << ", channel " << c;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gradus
