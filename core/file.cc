@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <new>
 #include <system_error>
 
@@ -106,6 +107,8 @@ absl::Status WriteFileAtomically(absl::string_view path, absl::string_view conte
   GRADUS_RETURN_IF_ERROR(file.Append(contents));
   return file.Commit();
 }
+
+absl::Status CheckWritable(absl::string_view path) { return AtomicFile::Create(path).status(); }
 
 absl::Status RemoveFile(absl::string_view path) {
   if (unlink(std::string(path).c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return absl::OkStatus();
@@ -227,6 +230,18 @@ absl::Status InputFile::ReadAt(int64_t offset, absl::Span<uint8_t> bytes) const 
 }
 
 absl::StatusOr<AtomicFile> AtomicFile::Create(absl::string_view path) {
+  std::string target(path);
+  struct stat status;
+  if (lstat(target.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+    const std::unique_ptr<char, decltype(&free)> real(realpath(target.c_str(), nullptr), &free);
+    if (real == nullptr) return FileError(errno, "write", path);
+    target = real.get();
+  }
+  if (stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot write '", path, "': it is ", S_ISDIR(status.st_mode) ? "a folder" : "no regular file"));
+  }
+  path = target;
   const std::string name(path.substr(path.rfind('/') + 1));  // npos + 1 is 0
   std::string temporary = JoinPath(ParentFolder(path), absl::StrCat(".", name, ".tmp"));
   absl::StatusOr<FileDescriptor> fd = OpenFile(temporary, O_WRONLY | O_CREAT | O_TRUNC);

@@ -44,6 +44,9 @@ absl::StatusOr<std::string> ReadFile(absl::string_view path, int64_t limit = kDe
 // part. See AtomicFile.
 absl::Status WriteFileAtomically(absl::string_view path, absl::string_view contents);
 
+// Whether a file could be put there; nothing is changed.
+absl::Status CheckWritable(absl::string_view path);
+
 // No error when there is none.
 absl::Status RemoveFile(absl::string_view path);
 

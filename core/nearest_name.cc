@@ -42,7 +42,7 @@ std::string NearestName(absl::string_view name, absl::Span<const std::string> ca
   if (name.size() > kLongest) return best;
   int best_distance = 0;
   for (const std::string& candidate : candidates) {
-    if (candidate.size() > kLongest) continue;
+    if (candidate.size() > kLongest || candidate == name) continue;  // the name itself would be no help
     const int longest = static_cast<int>(std::max(candidate.size(), name.size()));
     const int shortest = static_cast<int>(std::min(candidate.size(), name.size()));
     const int limit = kEdit * std::max(2, longest / 3);

@@ -65,6 +65,9 @@ template <typename Config>
 absl::StatusOr<std::unique_ptr<GeometricTransform>> MakeWindow(const Config& config, int64_t pad, bool random,
                                                                const ImageInput& input) {
   if (pad < 0) return absl::InvalidArgumentError(absl::StrCat("pad ", pad, " is negative"));
+  if (pad > kMostImageSide) {
+    return absl::InvalidArgumentError(absl::StrCat("pad ", pad, " is more than ", kMostImageSide));
+  }
   Window::Sides sides;
   if (config.has_height()) sides.height = config.height();
   if (config.has_width()) sides.width = config.width();

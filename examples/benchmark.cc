@@ -31,6 +31,8 @@
 
 namespace {
 
+constexpr double kMostSeconds = 3600;
+
 constexpr char kUsage[] = R"(Times a network on synthetic input.
 
   benchmark --model=lenet.textproto --batch=64 --mode=train
@@ -272,6 +274,10 @@ absl::StatusOr<int> Benchmark(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(RequireFlags({"model"}));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch", absl::GetFlag(FLAGS_batch), 1));
+  GRADUS_RETURN_IF_ERROR(CheckFlagRange("memory_budget", absl::GetFlag(FLAGS_memory_budget), 0));
+  if (const double seconds = absl::GetFlag(FLAGS_seconds); !(seconds >= 0 && seconds <= kMostSeconds)) {
+    return WrongFlags(absl::StrCat("--seconds is ", seconds, "; it must be between 0 and ", kMostSeconds));
+  }
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   const std::string mode = absl::GetFlag(FLAGS_mode);
   if (mode != "train" && mode != "infer") {

@@ -69,7 +69,8 @@ class Expander {
   }
   void CheckPhase(const std::string& user, Phase only, int layer, const Origin& where);
   std::string Suggest(const Reference& reference) {
-    return mistakes_.full() ? "" : stamped_.names.Suggest(reference.name, reference.scope);
+    const bool shown = !mistakes_.full() && !mistakes_.IsTold(reference.where, "");
+    return shown ? stamped_.names.Suggest(reference.name, reference.scope) : "";
   }
   const Layer& layer(int index) const { return stamped_.layers[index].layer; }
 
@@ -135,7 +136,13 @@ void Expander::CheckNames() {
   };
   for (int i = 0; i < text_.input_size(); ++i) CheckDims(i);
   for (int i = 0; i < text_.loss_size(); ++i) check("loss", text_.loss(i).name(), i);
-  for (int i = 0; i < text_.metric_size(); ++i) check("metric", text_.metric(i).name(), i);
+  for (int i = 0; i < text_.metric_size(); ++i) {
+    check("metric", text_.metric(i).name(), i);
+    if (text_.metric(i).name() == "loss") {
+      mistakes_.Add(InModel(ElementPath("metric", i) + ".name"), "",
+                    "a metric cannot be called 'loss': evaluations report the sum of all losses by this name");
+    }
+  }
 }
 
 void Expander::CheckDims(int index) {

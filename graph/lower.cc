@@ -4,9 +4,11 @@
 #include <google/protobuf/message.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/nearest_name.h"
@@ -17,6 +19,8 @@
 
 namespace gradus {
 namespace {
+
+constexpr double kMostLossWeight = 1e30;
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
@@ -68,6 +72,7 @@ class Lowering {
       if (Runs(proto().layer(i).only(), options_.mode)) Keep(AddLayer(i));
     }
     for (const ParameterNames::Shared& shared : names_.shared()) Keep(CheckShared(shared));
+    for (int i = 0; i < proto().layer_size(); ++i) Keep(CheckShares(i));
     if (options_.mode != Mode::kInfer) {
       for (int i = 0; i < proto().loss_size(); ++i) {
         if (Runs(proto().loss(i).only(), options_.mode)) Keep(AddLoss(i));
@@ -205,6 +210,26 @@ class Lowering {
                                 Suggestion(shared.name, names_.OwnNames())));
   }
 
+  // Each share that names a parameter has to name one of the layer's, if that runs in this mode.
+  absl::Status CheckShares(int index) const {
+    const Layer& layer = proto().layer(index);
+    const auto value = values_.find(layer.name());
+    if (value == values_.end() || !value->second.valid()) return absl::OkStatus();
+    for (int i = 0; i < layer.share_size(); ++i) {
+      const std::string& variable = layer.share(i).variable();
+      if (variable.empty() || names_.IsUsed(index, i)) continue;
+      const std::vector<std::string>& known = names_.AskedBy(index);
+      const bool second = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
+        return name == variable || absl::StartsWith(name, variable + "/");
+      });
+      return ErrorAt(model_.Where(absl::StrCat("layer[", index, "].share[", i, "]")),
+                     second ? absl::StrCat("'", layer.name(), "' shares its '", variable, "' twice")
+                            : absl::StrCat("'", layer.name(), "' has no parameter '", variable, "' to share",
+                                           Suggestion(variable, known)));
+    }
+    return absl::OkStatus();
+  }
+
   LayerContext Context(const std::string& name, const Kind& kind, std::vector<Value> inputs, Value target,
                        const std::string& path, int layer = -1) {
     std::string config = absl::StrCat(path, ".", kind.path);
@@ -275,6 +300,11 @@ class Lowering {
 
   absl::Status AddLoss(int i) {
     const Loss& loss = proto().loss(i);
+    if (!(std::abs(loss.weight()) <= kMostLossWeight)) {
+      return ErrorAt(model_.Where(absl::StrCat("loss[", i, "].weight")),
+                     absl::StrCat("loss '", loss.name(), "' has weight ", loss.weight(),
+                                  "; it must be a number between -1e30 and 1e30"));
+    }
     const LossEntry* entry = nullptr;
     GRADUS_ASSIGN_OR_RETURN(Value values, AddTerm(loss, absl::StrCat("loss[", i, "]"), "loss", &entry));
     if (values.valid()) network_.losses.push_back({loss.name(), loss.weight(), values, model_.WhereLoss(i)});

@@ -39,6 +39,12 @@ bool IsBound(const Origin& origin, absl::string_view field) {
   return std::any_of(bound.begin(), bound.end(), [&](const BoundField& b) { return IsWithin(path, b.path); });
 }
 
+bool MistakeList::IsTold(const Origin& origin, absl::string_view field) const {
+  if (origin.stamp == nullptr) return false;
+  const auto first = told_in_.find({origin.file, origin.Path(field)});
+  return first != told_in_.end() && first->second != origin.stamp;
+}
+
 void MistakeList::Add(const Origin& origin, absl::string_view field, absl::string_view message) {
   if (origin.stamp != nullptr) {
     const auto [first, added] = told_in_.try_emplace({origin.file, origin.Path(field)}, origin.stamp);

@@ -54,6 +54,8 @@ class MistakeList {
   void Add(const Origin& origin, absl::string_view field, absl::string_view message);
   SourceLocation Place(const Origin& origin, absl::string_view field) const { return PlaceOf(files_, origin, field); }
   bool full() const { return errors_.full(); }
+  // Whether Add would leave a mistake at this place out, since another copy of the block has it.
+  bool IsTold(const Origin& origin, absl::string_view field) const;
   absl::Status ToStatus() const { return errors_.ToStatus(); }
 
  private:

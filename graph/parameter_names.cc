@@ -10,21 +10,26 @@
 namespace gradus {
 namespace {
 
-// What the layer says that its parameter `name` is, or "".
-std::string SharedAs(const Layer& layer, absl::string_view name) {
-  const absl::string_view suffix = name.substr(layer.name().size() + 1);
-  for (const Layer::Share& share : layer.share()) {
-    if (share.variable().empty()) return absl::StrCat(share.with(), "/", suffix);
+// Which of the layer's shares says what its parameter `suffix` is, or -1; and what it says.
+int FindShare(const Layer& layer, absl::string_view suffix, std::string* shared) {
+  for (int i = 0; i < layer.share_size(); ++i) {
+    const Layer::Share& share = layer.share(i);
+    if (share.variable().empty()) {
+      *shared = absl::StrCat(share.with(), "/", suffix);
+      return i;
+    }
     if (!absl::StartsWith(suffix, share.variable())) continue;
     const absl::string_view rest = suffix.substr(share.variable().size());
-    if (rest.empty() || rest[0] == '/') return absl::StrCat(share.with(), rest);
+    if (!rest.empty() && rest[0] != '/') continue;
+    *shared = absl::StrCat(share.with(), rest);
+    return i;
   }
-  return "";
+  return -1;
 }
 
 }  // namespace
 
-ParameterNames::ParameterNames(const Model& model) : model_(model) {
+ParameterNames::ParameterNames(const Model& model) : model_(model), asked_(model.layer_size()) {
   for (int i = 0; i < model.variable_size(); ++i) variables_.emplace(model.variable(i).name(), i);
   const bool any = std::any_of(model.layer().begin(), model.layer().end(),
                                [](const Layer& layer) { return !layer.share().empty(); });
@@ -45,8 +50,12 @@ absl::StatusOr<LayerContext::ParameterName> ParameterNames::Name(int layer, cons
   std::string name = own_name;
   int owner = layer;
   for (size_t steps = 0; owner >= 0; ++steps) {
-    std::string shared = SharedAs(model_.layer(owner), name);
-    if (shared.empty()) break;
+    const std::string suffix = name.substr(model_.layer(owner).name().size() + 1);
+    std::string shared;
+    const int share = FindShare(model_.layer(owner), suffix, &shared);
+    if (owner == layer) asked_[layer].push_back(suffix);
+    if (share < 0) break;
+    used_.emplace(owner, share);
     if (steps > layers_.size()) {
       return absl::InvalidArgumentError(absl::StrCat("'", own_name, "' is shared in a circle"));
     }

@@ -4,6 +4,7 @@
 #define GRADUS_GRAPH_PARAMETER_NAMES_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -33,6 +34,11 @@ class ParameterNames {
   };
   const std::vector<Shared>& shared() const { return shared_; }
 
+  // The parameters that layer number `layer` has asked for, by their names in the layer ("weights"), and whether its
+  // share number `share` says what one of them is.
+  const std::vector<std::string>& AskedBy(int layer) const { return asked_[layer]; }
+  bool IsUsed(int layer, int share) const { return used_.contains({layer, share}); }
+
   // Whether a layer has named this parameter as its own.
   bool IsOwn(absl::string_view name) const { return own_.contains(name); }
   std::vector<std::string> OwnNames() const;  // sorted
@@ -44,6 +50,8 @@ class ParameterNames {
   absl::flat_hash_map<absl::string_view, int> layers_;  // if any of them shares
   absl::flat_hash_map<absl::string_view, int> variables_;
   absl::flat_hash_set<std::string> own_;
+  std::vector<std::vector<std::string>> asked_;  // by layer
+  absl::flat_hash_set<std::pair<int, int>> used_;
   std::vector<Shared> shared_;
 };
 

@@ -301,7 +301,8 @@ int Stamper::StampCopy(const Layer& layer, const std::string& name, int copy, co
                        const std::vector<int>& inputs, const std::vector<BoundArgument>& arguments) {
   const BlockEntry& entry = blocks_.entry(open_.back());
   const Block& block = *entry.block;
-  bytes_ += entry.bytes;
+  const int64_t names = block.layer_size() + block.input_size();
+  bytes_ += entry.bytes + names * static_cast<int64_t>(name.size());
   if (bytes_ > kMostLayerBytes) {
     mistakes_->Add(where, "", absl::StrCat("the model's layers have more than ", kMostLayerBytes, " bytes"));
     stamped_.too_large = true;

@@ -23,6 +23,7 @@ constexpr int64_t kMostBytes = int64_t{1} << 28;
 
 // So much is not lost when the process is stopped.
 constexpr size_t kSaveEvery = 50;
+constexpr int kDepth = 4;  // of {"machines": {machine: {kernel: {"at_least": ...}}}}
 
 // To be raised when a kernel of ours becomes so much faster or slower that old times mislead.
 constexpr int kKernelSet = 2;
@@ -49,7 +50,9 @@ absl::StatusOr<Json> Read(const std::string& path) {
   }
   absl::StatusOr<std::string> text = ReadFile(path, kMostBytes);
   if (!text.ok()) return text.status();
-  Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  // What lies deeper than an entry is none of ours, and would not fit a stack.
+  const auto shallow = [](int depth, Json::parse_event_t, Json&) { return depth <= kDepth; };
+  Json json = Json::parse(*text, shallow, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("format", Json()) != kFormat) {
     return absl::InvalidArgumentError(absl::StrCat("'", path, "' is no tuning cache, or a damaged one"));
   }

@@ -220,7 +220,9 @@ absl::Status Trainer::Trace(bool last) {
   if (steps_here_ < kWarmUps + kTraced && !last) return absl::OkStatus();
   const std::string json = trace_->ToJson(file_.model.written.name());
   trace_ = nullptr;
-  return WriteFileAtomically(options_.trace, json);
+  const absl::Status written = WriteFileAtomically(options_.trace, json);
+  if (!written.ok()) running_->progress.Note(absl::StrCat("note: there is no trace: ", written.message()));
+  return absl::OkStatus();
 }
 
 void Trainer::ShowProgress() {

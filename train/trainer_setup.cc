@@ -95,6 +95,7 @@ absl::Status Trainer::PlanLength() {
 }
 
 absl::Status Trainer::Compile() {
+  if (!options_.trace.empty()) GRADUS_RETURN_IF_ERROR(CheckWritable(options_.trace));
   const RunKernels earlier = EarlierKernels();
   absl::Status compiled = CompileWith(earlier);
   if (absl::IsFailedPrecondition(compiled) && earlier.evaluation_kernel_choice_size() > 0) {

@@ -118,7 +118,7 @@ absl::Status Trainer::Resume(const Checkpoint& checkpoint) {
     judge_->DropOthers(&history_);
     stopped_early_ = judge_->Stops(history_);
   }
-  if (state.evaluation_size() > 0) {
+  if (state.evaluation_size() > 0 && evaluator_ != nullptr) {
     const EvaluationRecord& last = state.evaluation(state.evaluation_size() - 1);
     if (last.step() == step_) evaluated_step_ = step_;
     for (const MetricValue& metric : last.metric()) results_.emplace_back(metric.name(), metric.value());

@@ -20,10 +20,10 @@ Layout InOrder(const Shape& shape, const std::vector<int>& order) {
   return Layout(dnnl::memory::desc(ToDnnl(shape), dnnl::memory::data_type::f32, strides).data);
 }
 
-// Of the axes of `shape` with these strides.
-AxisOffsets Strided(const Shape& shape, const Dims& strides) {
+// Of these axes of `shape` with these strides.
+AxisOffsets Strided(const Shape& shape, const std::vector<int>& axes, const Dims& strides) {
   AxisOffsets offsets(shape.rank());
-  for (int axis = 0; axis < shape.rank(); ++axis) {
+  for (int axis : axes) {
     for (int64_t i = 0; i < shape[axis]; ++i) offsets[axis].push_back(i * strides[axis]);
   }
   return offsets;
@@ -116,16 +116,16 @@ std::optional<ConvRuns> ConvRuns::Make(const ConvAttrs& conv, const Shape& x, co
     row_strides[axis] *= window.stride[axis - 2];
     tap_strides[axis] *= window.dilation[axis - 2];
   }
-  runs.row_offset = Positions(Strided(y, row_strides), outer);
-  runs.tap_offset = Positions(Strided(w, tap_strides), runs.tap_axes);
+  runs.row_offset = Positions(Strided(y, outer, row_strides), outer);
+  runs.tap_offset = Positions(Strided(w, runs.tap_axes, tap_strides), runs.tap_axes);
   for (int64_t row = 0; row < runs.rows(); ++row) runs.row_offset_in_y.push_back(row * runs.columns * runs.filters);
 
   runs.line = x[last] * (channels_last ? x[1] : 1);
   const std::vector<int> line_axes = channels_last ? outer : Joined({1}, outer);
   int64_t first = window.pad_begin.back() * padded_strides[last];
   for (int axis : outer) first += window.pad_begin[axis - 2] * padded_strides[axis];
-  runs.line_offset = Positions(Strided(x, own_strides), line_axes);
-  runs.padded_line_offset = Positions(Strided(x, padded_strides), line_axes);
+  runs.line_offset = Positions(Strided(x, line_axes, own_strides), line_axes);
+  runs.padded_line_offset = Positions(Strided(x, line_axes, padded_strides), line_axes);
   for (int64_t& offset : runs.padded_line_offset) offset += first;
   return runs;
 }

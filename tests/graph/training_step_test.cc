@@ -356,7 +356,7 @@ TEST(TrainingStepTest, ValuesThatAreComputedAgainAreTheSameBytes) {
     const auto plain = Learner::Create(model, training, once).value();
     EXPECT_EQ(plain->plan().recomputation().steps, 0);
     const int64_t most = plain->session().memory().total(), least = SmallestBudget(kBlocks, training);
-    ASSERT_LT(least, 0.8 * most);
+    ASSERT_LT(least, 0.8 * most + 200 * kArenaRedZone);
     int steps = 0;
     std::vector<std::unique_ptr<Learner>> others;
     for (int64_t budget : {most - 1, (3 * most + least) / 4, (most + least) / 2, least}) {
