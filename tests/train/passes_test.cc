@@ -204,6 +204,23 @@ TEST_P(KeepResultsTest, WithAllNoneAndEachLeftOut) {
   }
 }
 
+// One by one or many in one step: an update is the same loop over the same elements.
+TEST_P(KeepResultsTest, MergedUpdatesKeepEveryByte) {
+  const absl::StatusOr<LoadedModel> model = LoadModelText(GetParam().model, "model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  const PassSetting setting = SettingOf(GetParam());
+  const absl::StatusOr<PassRun> merged = RunWithout({}, *model, setting);
+  const absl::StatusOr<PassRun> alone = RunWithout({"merge_updates"}, *model, setting);
+  ASSERT_TRUE(merged.ok()) << merged.status();
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_GT(merged->operations.at("Together"), 0);
+  EXPECT_EQ(alone->operations.count("Together"), 0u);
+  EXPECT_EQ(merged->losses, alone->losses);
+  for (size_t i = 0; i < merged->variables.size(); ++i) {
+    EXPECT_EQ(merged->variables[i].last, alone->variables[i].last) << merged->variables[i].name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Networks, KeepResultsTest, testing::ValuesIn(kNets),
                          [](const auto& info) { return info.param.name; });
 
