@@ -30,9 +30,9 @@ struct RunState {
   int64_t micro_step = 0;  // batch within the step, when gradients are accumulated
 };
 
-// Addresses that a kernel works on, fixed between two calls of Bind. Null for inputs that the kernel takes in any layout
-// and does not read only when the planner knows so; otherwise each points at a buffer of the layout agreed on, aligned to
-// 64 bytes.
+// Addresses that a kernel works on, fixed between two calls of Bind. Null for inputs that the kernel takes in any
+// layout and does not read only when the planner knows so; otherwise each points at a buffer of the layout agreed on,
+// aligned to 64 bytes.
 struct Buffers {
   absl::Span<const void* const> inputs;
   absl::Span<void* const> outputs;
@@ -81,6 +81,8 @@ struct Candidate {
   std::function<absl::StatusOr<std::unique_ptr<Kernel>>()> make;
   // The outputs may lie over the inputs that OpDef::InPlace names, if layouts agree.
   bool in_place = true;
+  // The input that is copied to output 0 before each run, where that does not lie over it; -1: none. For --explain.
+  int copied_input = -1;
 };
 
 // A candidate that runs `function`.
@@ -95,8 +97,8 @@ struct KernelContext {
   absl::Span<const Layout> inputs;
   // Inputs (variables) whose storage is not fixed yet: any layout costs nothing.
   const std::vector<bool>& flexible;
-  // For each output the layout that its reader will want, where that is known (a gradient: its parameter's storage); else
-  // any. A hint.
+  // For each output the layout that its reader will want, where that is known (a gradient: its parameter's storage);
+  // else any. A hint.
   absl::Span<const Layout> wanted;
   // For a node with a forward partner: what was chosen for that; else null.
   const Candidate* forward = nullptr;
@@ -123,8 +125,8 @@ struct KernelEntry {
 
 }  // namespace gradus
 
-#define REGISTER_KERNEL(op, factory)                           \
-  [[maybe_unused]] static const bool gradus_kernel_##op =      \
+#define REGISTER_KERNEL(op, factory)                      \
+  [[maybe_unused]] static const bool gradus_kernel_##op = \
       ::gradus::Registry<::gradus::KernelEntry>::Get().Add(#op, ::gradus::KernelEntry{factory})
 
 #endif  // GRADUS_GRAPH_KERNEL_H_

@@ -43,8 +43,8 @@ using TypeFunction = std::function<absl::StatusOr<std::vector<TensorType>>(const
 // Adds the nodes of a gradient to the graph; see graph/gradient.h.
 using GradientFunction = std::function<absl::Status(GradientContext&)>;
 
-// How many products a node sums up: its multiply-accumulates, without bias. A double, exact up to 2^53: types that exist
-// may ask for more than 2^63.
+// How many products a node sums up: its multiply-accumulates, without bias. A double, exact up to 2^53: types that
+// exist may ask for more than 2^63.
 using MacsFunction = std::function<double(const TypeContext& context, absl::Span<const TensorType> outputs)>;
 
 // output `output` may live in the memory of input `input`.
@@ -52,6 +52,8 @@ struct InputOutputPair {
   int input;
   int output;
 };
+
+using InPlaceFunction = std::function<std::vector<InputOutputPair>(const Attrs&)>;
 
 class OpDef {
  public:
@@ -68,10 +70,17 @@ class OpDef {
   // Null for an operation that is no sum of products. See MacsOf.
   const MacsFunction& macs() const { return macs_; }
 
-  // Outputs that a kernel may write over an input of the same layout whose last reader it is.
-  const std::vector<InputOutputPair>& in_place() const { return in_place_; }
+  // Outputs that a kernel may write over an input of the same layout whose last reader it is, for nodes with these
+  // attributes.
+  std::vector<InputOutputPair> in_place(const Attrs& attrs) const {
+    return in_place_of_ ? in_place_of_(attrs) : in_place_;
+  }
   // Outputs that are their input's bytes under another shape, when the input is plain: no kernel runs.
   const std::vector<InputOutputPair>& views() const { return views_; }
+  // Why a run is nothing but a copy of all inputs; empty: it is more than that. For --explain, like the next.
+  const std::string& why_copy() const { return why_copy_; }
+  // Why its kernels take and give one layout only; empty: nothing special.
+  const std::string& why_layout() const { return why_layout_; }
   // Kept though nothing reads its outputs (Assign).
   bool is_sink() const { return sink_; }
   // Depends on more than inputs and attributes: on the step's random key. Never merged with an equal node.
@@ -105,8 +114,20 @@ class OpDef {
     in_place_.push_back({input, output});
     return *this;
   }
+  OpDef& InPlace(InPlaceFunction pairs) {
+    in_place_of_ = std::move(pairs);
+    return *this;
+  }
   OpDef& View(int input, int output) {
     views_.push_back({input, output});
+    return *this;
+  }
+  OpDef& IsCopy(std::string why) {
+    why_copy_ = std::move(why);
+    return *this;
+  }
+  OpDef& OneLayout(std::string why) {
+    why_layout_ = std::move(why);
     return *this;
   }
   OpDef& Sink() {
@@ -128,18 +149,19 @@ class OpDef {
   int min_inputs_ = 0, max_inputs_ = 0;
   TypeFunction types_;
   GradientFunction gradient_;
-  std::string no_gradient_;
+  std::string no_gradient_, why_copy_, why_layout_;
   MacsFunction macs_;
   std::vector<InputOutputPair> in_place_, views_;
+  InPlaceFunction in_place_of_;  // instead of in_place_
   bool sink_ = false, random_ = false, source_ = false;
 };
 
 class OpRegistry {
  public:
   static OpRegistry& Get();
-  OpDef& Register(absl::string_view name);             // a second registration of a name is a bug: aborts
-  const OpDef* Find(absl::string_view name) const;     // null when there is none
-  std::vector<const OpDef*> All() const;               // by name
+  OpDef& Register(absl::string_view name);          // a second registration of a name is a bug: aborts
+  const OpDef* Find(absl::string_view name) const;  // null when there is none
+  std::vector<const OpDef*> All() const;            // by name
 
  private:
   std::vector<std::pair<std::string, OpDef*>> ops_;

@@ -45,7 +45,8 @@ struct PassOptions {
   std::vector<std::string> skip;
   // Called with the name of each pass that has run ("" before the first) and the program as it is then (--dump_graph).
   std::function<void(const std::string& pass, const Program&)> dump;
-  // Called after each pass with what it says (--explain).
+  // Called after each pass with what it says (--explain); at last with "plan", and what the compiled plan moves without
+  // computing anything, and why.
   std::function<void(const std::string& pass, const PassLog& log)> explain;
 };
 

@@ -245,14 +245,4 @@ std::string Plan::ToString() const {
   return text;
 }
 
-std::string Plan::Explain() const {
-  std::string text;
-  for (const PlanStep& step : steps_) {
-    if (step.wanted_by.empty()) continue;
-    absl::StrAppend(&text, step.name, ": wanted by ", step.wanted_by, "\n");
-  }
-  for (const std::string& note : options_.notes) absl::StrAppend(&text, note, "\n");
-  return text;
-}
-
 }  // namespace gradus

@@ -145,7 +145,9 @@ class Plan {
 
   // One step a line with buffers and layouts.
   std::string ToString() const;
-  // Each reorder and who asked for it, and what the notes of the options say. A line each; empty when all is well.
+  // What a step moves without computing, and why: each reorder and who asked for it, values that are copied into
+  // others, inputs that are copied because their memory is needed again; then the notes of the options. A line each;
+  // empty when all is well.
   std::string Explain() const;
   // A picture of the arena, time to the right and memory upwards; then the largest buffers by name, and what is alive
   // when the most is.
@@ -167,6 +169,8 @@ class Plan {
   absl::Status RefreshVariables();
   absl::Status CheckFeeds() const;
   absl::Status CheckOutputs(const PlanStep& step) const;
+  std::string WhyReordered(int step) const;
+  std::string WhyNotInPlace(int step, int buffer) const;
   void* Address(int buffer) const { return addresses_.empty() ? nullptr : addresses_[buffer]; }
   void StartLives(int step);
   void EndLives(int step);

@@ -71,7 +71,8 @@ bool PlanBuilder::MayWriteInPlace(const Write& write, int storage) const {
   const PlanStep& step = plan_->steps_[made];
   if (step.node < 0 || !step.choice->candidate.in_place) return false;
   if (std::count(step.inputs.begin(), step.inputs.end(), storage) != 1) return false;
-  const std::vector<InputOutputPair>& pairs = graph_.node(step.node).op->in_place();
+  const Node& node = graph_.node(step.node);
+  const std::vector<InputOutputPair> pairs = node.op->in_place(node.attrs);
   return std::any_of(pairs.begin(), pairs.end(), [&](InputOutputPair pair) {
     return pair.input < static_cast<int>(step.inputs.size()) && step.inputs[pair.input] == storage &&
            step.outputs[pair.output] == write.buffer;
@@ -99,7 +100,8 @@ void PlanBuilder::ShareMemory() {
   for (int s = 0; s < static_cast<int>(plan_->steps_.size()); ++s) {
     const PlanStep& step = plan_->steps_[s];
     if (step.node < 0 || !step.choice->candidate.in_place) continue;
-    for (InputOutputPair pair : graph_.node(step.node).op->in_place()) TryInPlace(s, pair);
+    const Node& node = graph_.node(step.node);
+    for (InputOutputPair pair : node.op->in_place(node.attrs)) TryInPlace(s, pair);
   }
 }
 

@@ -89,7 +89,8 @@ RecomputePuzzle PlanBuilder::MakeRecomputePuzzle(const Draft& draft) const {
     if (step.node < 0) continue;
     if (graph_.node(step.node).forward >= 0) puzzle.turn = std::min(puzzle.turn, s);
     if (!step.choice->candidate.in_place) continue;
-    for (InputOutputPair pair : graph_.node(step.node).op->in_place()) {
+    const Node& node = graph_.node(step.node);
+    for (InputOutputPair pair : node.op->in_place(node.attrs)) {
       if (MayLieOver(step, pair)) piece.over.emplace_back(step.inputs[pair.input], step.outputs[pair.output]);
     }
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "core/check.h"
 #include "core/human.h"
 #include "core/memory_limit.h"
@@ -49,6 +50,9 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan,
                           Plan::Compile(std::move(program), variables_.get(), plan_options));
   GRADUS_RETURN_IF_ERROR(CheckMemory(*plan));
+  if (options_.passes.explain) {
+    options_.passes.explain("plan", {{}, absl::StrSplit(plan->Explain(), '\n', absl::SkipEmpty())});
+  }
   arena_bytes_ = std::max(arena_bytes_, plan->memory().arena);
   plans_.push_back({std::move(plan), 0});
   return plans_.back().plan.get();

@@ -62,7 +62,11 @@ absl::StatusOr<Value> LowerConcat(LayerContext& context) {
   return context.Call("Concat", std::move(inputs), ConcatAttrs{axis});
 }
 
-REGISTER_OP(Concat).Inputs(1, kAnyNumber).Types(ConcatTypes).Gradient(ConcatGradient);
+REGISTER_OP(Concat)
+    .Inputs(1, kAnyNumber)
+    .Types(ConcatTypes)
+    .Gradient(ConcatGradient)
+    .IsCopy("kernels make dense tensors; into a part of a wider one oneDNN writes by plain loops only");
 REGISTER_LAYER(Concat, "gradus.Concat", LowerConcat);
 
 }  // namespace

@@ -44,7 +44,13 @@ DropoutNumbers::DropoutNumbers(const DropoutAttrs& attrs, const RunState& state)
       high((static_cast<uint64_t>(state.step) << kMicroStepBits) + static_cast<uint64_t>(state.micro_step)),
       threshold(static_cast<uint32_t>(attrs.rate * 0x1p32)) {}
 
-REGISTER_OP(Dropout).Inputs(1).Types(DropoutTypes).Gradient(DropoutGradient).InPlace(0, 0).Random();
+REGISTER_OP(Dropout)
+    .Inputs(1)
+    .Types(DropoutTypes)
+    .Gradient(DropoutGradient)
+    .InPlace(0, 0)
+    .Random()
+    .OneLayout("its random numbers are counted in row-major order, so that the layout changes no result");
 
 REGISTER_LAYER(Dropout, "gradus.Dropout", LowerDropout);
 

@@ -83,7 +83,12 @@ absl::StatusOr<Value> LowerSlice(LayerContext& context) {
   return context.Call("Slice", {context.input(0)}, attrs);
 }
 
-REGISTER_OP(Slice).Inputs(1).Types(SliceTypes).Gradient(SliceGradient);
+REGISTER_OP(Slice)
+    .Inputs(1)
+    .Types(SliceTypes)
+    .Gradient(SliceGradient)
+    .IsCopy("kernels take dense tensors; a part of a wider one oneDNN reads by plain loops only");
+
 REGISTER_LAYER(Slice, "gradus.Slice", LowerSlice);
 
 }  // namespace

@@ -75,6 +75,7 @@ Candidate Wrap(const ConvEpilogue& epilogue, bool does_itself, Candidate plain) 
   Candidate candidate = std::move(plain);
   if (epilogue.residual >= 0) candidate.inputs.insert(candidate.inputs.begin() + epilogue.residual, y);
   candidate.in_place = does_itself && epilogue.residual >= 0;
+  if (candidate.in_place) candidate.copied_input = epilogue.residual;
   candidate.make = [=, make = std::move(candidate.make)]() -> absl::StatusOr<std::unique_ptr<Kernel>> {
     GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, make());
     return std::make_unique<EpilogueKernel>(epilogue, does_itself, y.stored_elements(), std::move(kernel));

@@ -14,6 +14,7 @@
 #include "ops/batch_norm.h"
 #include "ops/binary.h"
 #include "ops/conv.h"
+#include "ops/optimizers.h"
 #include "ops/pool.h"
 #include "ops/unary.h"
 #include "tests/ops/op_cases.h"
@@ -261,6 +262,39 @@ TEST_F(FusionTest, SumsOfGradientsAreMaskedAsTheyAreMade) {
             "left/gradient = ConvBackwardData(sum/gradient, left/weights) of left\n"
             "relu/gradient_2+gradient = SumReluBackward(relu, right/gradient, left/gradient)\n"
             "dx: relu/gradient_2+gradient\n");
+}
+
+// Small writes of a stage are one node, in place of the last; what later stages read of them is no obstacle.
+TEST_F(FusionTest, SmallUpdatesAreOne) {
+  const Value rate = Input("rate", F32({})), scale = Input("scale", F32({}));
+  const auto update = [&](const char* name, const TensorType& type, bool momentum) {
+    const std::string w = absl::StrCat(name, "/w"), v = absl::StrCat(name, "/v"), g = absl::StrCat(name, "/g");
+    const Value parameter = Variable(w.c_str(), type), gradient = Input(g.c_str(), type);
+    std::vector<Value> inputs = {parameter, gradient};
+    if (momentum) inputs.push_back(Variable(v.c_str(), type));
+    inputs.insert(inputs.end(), {rate, scale});
+    const char* op = momentum ? "MomentumUpdate" : "SgdUpdate";
+    const Value next =
+        graph().Add({op, absl::StrCat(name, "/update"), inputs, SgdAttrs{{}, 0.9, false}, {}, Stage::kUpdate}).value();
+    EXPECT_TRUE(graph().Assign(parameter, next, Stage::kUpdate).ok());
+    if (!momentum) return;
+    EXPECT_TRUE(graph().Assign(inputs[2], {next.node, 1}, Stage::kUpdate).ok());
+  };
+  update("a", F32({3}), true);
+  update("large", F32({1 << 15}), false);
+  update("b", F32({5, 2}), false);
+  update("c", F32({5, 2}), false);
+  EXPECT_EQ(After("merge_updates"),
+            "large/update = SgdUpdate(large/w, large/g, rate, scale)\n"
+            "large/w/assign = Assign(large/update)\n"
+            "gradus/updates = Together(a/w, a/g, a/v, rate, scale, b/w, b/g, rate, scale, c/w, c/g, rate, scale)\n"
+            "a/w/assign = Assign(gradus/updates)\n"
+            "a/v/assign = Assign(gradus/updates.1)\n"
+            "b/w/assign = Assign(gradus/updates.2)\n"
+            "c/w/assign = Assign(gradus/updates.3)\n");
+  EXPECT_EQ(absl::StrJoin(log_.done, "\n"),
+            "3 small updates are one: MomentumUpdate 'a/update' to SgdUpdate 'c/update'");
+  EXPECT_EQ(Missed(), "updates of 32768 elements and more stay alone (1): all threads work at each");
 }
 
 }  // namespace

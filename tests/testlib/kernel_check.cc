@@ -233,7 +233,7 @@ class KernelRun {
     GRADUS_RETURN_IF_ERROR(CheckSame(first, second, "a second run"));
 
     if (!candidate.in_place) return absl::OkStatus();
-    for (const InputOutputPair& pair : node.op->in_place()) {
+    for (const InputOutputPair& pair : node.op->in_place(node.attrs)) {
       if (pair.input >= static_cast<int>(first.inputs.size())) continue;
       if (first.inputs[pair.input].layout != first.outputs[pair.output].layout) continue;
       Call third;
