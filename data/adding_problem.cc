@@ -54,7 +54,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenAddingProblem(const google::protobu
   const bool test = config.split() == DatasetSplit::TEST;
   const int64_t examples = config.has_examples() ? config.examples() : test ? 2000 : 20000;
   if (examples < 1 || examples > kMostExamples) {
-    return absl::InvalidArgumentError(absl::StrCat("adding_problem: examples ", examples, " is not between 1 and 2^40"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("adding_problem: examples ", examples, " is not between 1 and 2^40"));
   }
   if (config.length() < 2 || config.length() > kMostLength) {
     return absl::InvalidArgumentError(

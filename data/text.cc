@@ -110,8 +110,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenText(const google::protobuf::Messag
   const std::string path = config.has_path() ? JoinPath(context.data_dir, config.path()) : kDefaultText;
   absl::StatusOr<std::string> bytes = ReadFile(path, kMostBytes);
   if (!bytes.ok() && !config.has_path()) {
-    return absl::Status(bytes.status().code(), absl::StrCat(bytes.status().message(),
-                                                            "; this is text's default, on Debian: give a path"));
+    return absl::Status(bytes.status().code(),
+                        absl::StrCat(bytes.status().message(), "; this is text's default, on Debian: give a path"));
   }
   if (!bytes.ok()) return bytes.status();
   GRADUS_ASSIGN_OR_RETURN(const std::vector<std::string> characters, SplitUtf8(*bytes, path));

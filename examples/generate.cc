@@ -76,8 +76,9 @@ absl::Status CheckModel(const TrainedModel& trained) {
     carries |= memory.carries;
   }
   if (carries) return absl::OkStatus();
-  return absl::FailedPreconditionError("the model has no recurrent layer that carries its state from character to "
-                                       "character: rnn, lstm or gru with carry_state: true");
+  return absl::FailedPreconditionError(
+      "the model has no recurrent layer that carries its state from character to "
+      "character: rnn, lstm or gru with carry_state: true");
 }
 
 // One character for every input that takes any number of them.
@@ -108,12 +109,13 @@ class Writer {
     }
     writer->input_ = feeds[0];
     for (const Input& input : model.model().input()) {
-      const bool fits = input.dtype() == Input::INT32 && input.dims_size() == 1 &&
-                        (input.dims(0) == -1 || input.dims(0) == 1);
+      const bool fits =
+          input.dtype() == Input::INT32 && input.dims_size() == 1 && (input.dims(0) == -1 || input.dims(0) == 1);
       if (input.name() == feeds[0] && !fits) {
         return absl::FailedPreconditionError(
-            absl::StrCat("the input '", input.name(), "' does not take one character; generate needs dtype: INT32 and "
-                                                      "dims: [-1]"));
+            absl::StrCat("the input '", input.name(),
+                         "' does not take one character; generate needs dtype: INT32 and "
+                         "dims: [-1]"));
       }
     }
     return writer;
@@ -171,7 +173,8 @@ absl::StatusOr<int> Generate(const std::vector<std::string>& arguments) {
   if (!(temperature >= 0 && std::isfinite(temperature))) {
     return WrongFlags(absl::StrCat("--temperature is ", temperature, "; it must be 0 or more"));
   }
-  if (!arguments.empty()) return WrongFlags(absl::StrCat("what is '", arguments[0], "'? The text begins with --prompt"));
+  if (!arguments.empty())
+    return WrongFlags(absl::StrCat("what is '", arguments[0], "'? The text begins with --prompt"));
   GRADUS_ASSIGN_OR_RETURN(const TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Writer> writer, Writer::Make(trained));

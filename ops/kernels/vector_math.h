@@ -35,41 +35,26 @@ GRADUS_INLINE void StoreLanes(Lanes x, int64_t count, float* to) {
   }
 }
 
-// e^x for x <= 88, to 2 units in the last place; 0 below -87.3: FastExp (ops/kernels/fast_exp.h) of each.
-GRADUS_INLINE Lanes LanesExp(Lanes x) {
-  const Lanes least = Lanes{} - 87.3f;
-  const Lanes bounded = x < least ? least : x;
-  const Lanes n = (bounded * 1.44269504f + 12582912.0f) - 12582912.0f;  // 1.5 * 2^23: the fraction is rounded away
-  const Lanes r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
-  Lanes p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
-  const Lanes power = (Lanes)((__builtin_convertvector(n, LaneInts) + 127) << 23);
-  return x < least ? Lanes{} : p * power;
+// tanh by a quotient of polynomials, to 1e-7; beyond 7.9 it is 1 in float32.
+GRADUS_INLINE Lanes LanesTanh(Lanes x) {
+  constexpr float kFar = 7.90531110763549805f;
+  const Lanes far = Lanes{} + kFar;
+  const Lanes near = x > far ? far : x < -far ? -far : x;
+  const Lanes z = near * near;
+  Lanes p = z * -2.76076847742355e-16f + 2.00018790482477e-13f;
+  p = p * z - 8.60467152213735e-11f;
+  p = p * z + 5.12229709037114e-08f;
+  p = p * z + 1.48572235717979e-05f;
+  p = p * z + 6.37261928875436e-04f;
+  p = p * z + 4.89352455891786e-03f;
+  Lanes q = z * 1.19825839466702e-06f + 1.18534705686654e-04f;
+  q = q * z + 2.26843463243900e-03f;
+  q = q * z + 4.89352518554385e-03f;
+  return near * p / q;
 }
 
 // 1 / (1 + e^-x)
-GRADUS_INLINE Lanes LanesSigmoid(Lanes x) {
-  const Lanes least = Lanes{} - 88.0f;
-  return 1.0f / (1.0f + LanesExp(-(x < least ? least : x)));
-}
-
-// By a polynomial near 0, where 1 - e^-2x would lose digits.
-GRADUS_INLINE Lanes LanesTanh(Lanes x) {
-  const Lanes magnitude = x < 0.0f ? -x : x;
-  const Lanes e = LanesExp(magnitude * -2.0f);
-  const Lanes far = (1.0f - e) / (1.0f + e);
-  const Lanes z = x * x;
-  Lanes p = z * -5.70498872745e-3f + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  const Lanes near = p * z * x + x;
-  return magnitude < 0.625f ? near : x < 0.0f ? -far : far;
-}
+GRADUS_INLINE Lanes LanesSigmoid(Lanes x) { return LanesTanh(x * 0.5f) * 0.5f + 0.5f; }
 
 }  // namespace gradus
 
