@@ -190,14 +190,14 @@ absl::StatusOr<int> Generate(const std::vector<std::string>& arguments) {
     GRADUS_ASSIGN_OR_RETURN(logits, writer->Read(character));
   }
   const auto characters = static_cast<int64_t>(vocabulary.size());
-  if (logits.dtype() != DType::kFloat32 || logits.shape().num_elements() != characters) {
+  if (logits.dtype() != DType::kFloat32 || logits.shape().num_elements() < characters) {
     return absl::FailedPreconditionError(absl::StrCat("the model's output '", writer->output(), "' is ",
                                                       logits.type().ToString(), "; expected a logit for each of the ",
                                                       characters, " characters"));
   }
   RandomSequence random(absl::GetFlag(FLAGS_seed), "generate", 0);
   for (int64_t i = 0; i < absl::GetFlag(FLAGS_length); ++i) {
-    const int32_t next = Draw(logits.values<float>(), temperature, &random);
+    const int32_t next = Draw(logits.values<float>().first(characters), temperature, &random);
     std::fputs(vocabulary[next].c_str(), stdout);
     std::fflush(stdout);
     GRADUS_ASSIGN_OR_RETURN(logits, writer->Read(next));

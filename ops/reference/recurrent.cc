@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "core/status_macros.h"
 #include "graph/reference.h"
 
 namespace gradus {
@@ -32,6 +36,14 @@ struct Walk {
   const RecurrentAttrs& attrs;
 };
 
+// How many steps of example n count.
+absl::StatusOr<int64_t> LengthOf(const ReferenceContext& context, int lengths, int64_t n, int64_t steps) {
+  if (lengths < 0) return steps;
+  const auto length = static_cast<int64_t>(context.in(lengths)[n]);
+  if (length < 0 || length > steps) return absl::OutOfRangeError(absl::StrCat("length ", length));
+  return length;
+}
+
 absl::Status RecurrentReference(ReferenceContext& context) {
   const auto& attrs = context.attrs<RecurrentAttrs>();
   const RecurrentOperands at(attrs);
@@ -42,7 +54,7 @@ absl::Status RecurrentReference(ReferenceContext& context) {
   for (int64_t n = 0; n < walk.batch; ++n) {
     std::vector<double> h(context.in(2).begin() + n * units, context.in(2).begin() + (n + 1) * units), c(units);
     if (at.c0 >= 0) std::copy_n(context.in(at.c0).begin() + n * units, units, c.begin());
-    const int64_t length = at.lengths >= 0 ? static_cast<int64_t>(context.in(at.lengths)[n]) : walk.steps;
+    GRADUS_ASSIGN_OR_RETURN(const int64_t length, LengthOf(context, at.lengths, n, walk.steps));
     for (int64_t t : walk.Order(length)) {
       std::vector<double> next(units);
       for (int64_t j = 0; j < units; ++j) {
@@ -92,7 +104,7 @@ absl::Status RecurrentBackwardReference(ReferenceContext& context) {
   for (int64_t n = 0; n < walk.batch; ++n) {
     std::vector<double> dh(context.in(4).begin() + n * units, context.in(4).begin() + (n + 1) * units), dc(units);
     if (at.dc >= 0) std::copy_n(context.in(at.dc).begin() + n * units, units, dc.begin());
-    const int64_t length = at.lengths >= 0 ? static_cast<int64_t>(context.in(at.lengths)[n]) : walk.steps;
+    GRADUS_ASSIGN_OR_RETURN(const int64_t length, LengthOf(context, at.lengths, n, walk.steps));
     const std::vector<int64_t> order = walk.Order(length);
     for (int64_t s = length - 1; s >= 0; --s) {
       const int64_t t = order[s];
