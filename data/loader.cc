@@ -132,6 +132,14 @@ absl::StatusOr<std::unique_ptr<Loader>> Loader::Make(ExampleSource source, const
     return absl::InvalidArgumentError(
         absl::StrCat(options.threads, " loader threads; they are between 0 and ", kMaxThreads));
   }
+  if (const int64_t streams = source.dataset().streams(); streams > 0) {
+    if (options.shuffle) return absl::InvalidArgumentError("streams go in their order: leave shuffle out");
+    if (options.batch_size != streams) {
+      return absl::InvalidArgumentError(absl::StrCat("the data are ", streams,
+                                                     " streams side by side, so batches must have ", streams,
+                                                     " examples; the batch size is ", options.batch_size));
+    }
+  }
   GRADUS_ASSIGN_OR_RETURN(const BatchOrder order, BatchOrder::Make({source.size(), options.batch_size, options.shuffle,
                                                                     options.seed, options.remainder}));
   std::unique_ptr<Loader> loader(new Loader(std::move(source), options, order));

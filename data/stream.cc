@@ -42,6 +42,7 @@ class Subset : public Dataset {
 
 absl::StatusOr<std::unique_ptr<Dataset>> Limit(const DataStream& stream, std::unique_ptr<Dataset> dataset) {
   if (!stream.has_skip() && !stream.has_take()) return dataset;
+  if (dataset->streams() > 0) return absl::InvalidArgumentError("skip and take would tear streams apart");
   const int64_t all = dataset->size();
   const int64_t skip = stream.skip();
   const int64_t take = stream.has_take() ? stream.take() : all - skip;

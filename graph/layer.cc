@@ -92,6 +92,16 @@ absl::StatusOr<Value> LayerContext::State(absl::string_view suffix, const Shape&
   return graph_->AddVariable(std::move(variable));
 }
 
+absl::StatusOr<Value> LayerContext::Carried(absl::string_view suffix, const Shape& shape) {
+  Variable variable;
+  variable.name = absl::StrCat(name_, "/", suffix);
+  variable.type = {DType::kFloat32, shape};
+  variable.role = training() ? Role::kSlot : Role::kState;
+  variable.scope = Scope::kPlan;
+  variable.where = where_;
+  return graph_->AddVariable(std::move(variable));
+}
+
 absl::Status LayerContext::Error(absl::string_view field, absl::string_view message) const {
   return ErrorAt(place_ ? place_(field) : where_, absl::StrCat("'", name_, "': ", message));
 }

@@ -87,6 +87,10 @@ class LayerContext {
   // Declares `<layer>/<suffix>`, a variable that steps change but training does not, `initial` everywhere at first.
   absl::StatusOr<Value> State(absl::string_view suffix, const Shape& shape, double initial);
 
+  // Declares `<layer>/<suffix>`, a variable of this plan alone whose shape may contain the batch, zeros at first: what
+  // a batch leaves to the next (Scope::kPlan). What training carries is saved with the optimizer's slots.
+  absl::StatusOr<Value> Carried(absl::string_view suffix, const Shape& shape);
+
   // Writes a state variable in the commit phase.
   absl::Status Commit(Value state, Value value) { return graph_->Assign(state, value, Stage::kCommit); }
 

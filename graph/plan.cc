@@ -185,6 +185,13 @@ absl::Status Plan::Run(Stage stage) {
   return status;
 }
 
+absl::Status Plan::ForgetCarried() {
+  for (int variable : carried_) {
+    GRADUS_RETURN_IF_ERROR(store_->Set(variable, Tensor(store_->variable(variable).type)));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Plan::RunCheckingNumerics() {
   GRADUS_RETURN_IF_ERROR(RefreshVariables());
   GRADUS_RETURN_IF_ERROR(CheckFeeds());

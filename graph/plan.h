@@ -140,6 +140,9 @@ class Plan {
   // that has infinity or NaN.
   absl::Status RunCheckingNumerics();
 
+  // Sets the variables that are this plan's own (Scope::kPlan) to zero: the next batch starts anew.
+  absl::Status ForgetCarried();
+
   // From now on `observer` is told of each step that Run runs; null ends that. It must live as long.
   void Observe(StepObserver* observer) { observer_ = observer; }
 
@@ -188,6 +191,7 @@ class Plan {
   std::vector<std::vector<int>> starts_, ends_;  // by step: arena buffers whose life begins or ends there
   std::vector<ReplicaUse> replicas_;
   std::vector<int> used_variables_;  // of the store
+  std::vector<int> carried_;         // those of Scope::kPlan
   std::vector<int> written_[3];      // by stage: variables of the store
   absl::flat_hash_map<std::string, Place> feeds_, fetches_;
   std::vector<std::string> feed_order_;

@@ -56,8 +56,14 @@ absl::StatusOr<std::unique_ptr<Plan>> PlanBuilder::Build() {
 
 absl::Status PlanBuilder::DeclareVariables() {
   for (const Variable& variable : graph_.variables()) {
-    GRADUS_ASSIGN_OR_RETURN(int index, store_->Declare(variable));
-    store_index_.push_back(index);
+    // What training carries from batch to batch goes by its name, into checkpoints too; of others nobody needs to know.
+    if (variable.scope == Scope::kPlan && plan_->program_.inference) {
+      store_index_.push_back(store_->DeclareOwn(variable));
+    } else {
+      GRADUS_ASSIGN_OR_RETURN(const int index, store_->Declare(variable));
+      store_index_.push_back(index);
+    }
+    if (variable.scope == Scope::kPlan) plan_->carried_.push_back(store_index_.back());
   }
   assigned_.resize(store_->size());
   overwritten_.resize(store_->size());

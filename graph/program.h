@@ -31,7 +31,8 @@ inline constexpr char kLearningRate[] = "gradus/learning_rate";  // feed, f32[]
 inline constexpr char kSquaredNorm[] = "gradus/squared_norm";    // fetch, f32[]: of this batch's gradients
 inline constexpr char kTotalSquaredNorm[] = "gradus/total_squared_norm";  // fetch: of the accumulated gradients
 
-// A program that computes `network`'s losses, metrics and outputs (whichever its mode has) and writes nothing. Fetches
+// A program that computes `network`'s losses, metrics and outputs (whichever its mode has) and writes nothing but the state
+// that it carries from batch to batch, in its stage kCommit. Fetches
 // carry their own names: "loss/<name>", "metric/<name>", "output/<name>".
 Program BuildForward(Network network);
 

@@ -70,6 +70,16 @@ absl::StatusOr<int> VariableStore::Declare(const Variable& variable) {
   return known->second;
 }
 
+int VariableStore::DeclareOwn(Variable variable) {
+  std::lock_guard<std::recursive_mutex> lock(mutex_);
+  const std::string name = variable.name;
+  for (int other = 2; by_name_.contains(variable.name); ++other) variable.name = absl::StrCat(name, "#", other);
+  const int index = static_cast<int>(entries_.size());
+  by_name_.emplace(variable.name, index);
+  entries_.emplace_back().variable = std::move(variable);
+  return index;
+}
+
 int VariableStore::Find(absl::string_view name) const {
   std::lock_guard<std::recursive_mutex> lock(mutex_);
   auto found = by_name_.find(name);

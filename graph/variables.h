@@ -40,6 +40,9 @@ class VariableStore {
   // The index of a variable, declared if need be. An error when it is known with another type or role.
   absl::StatusOr<int> Declare(const Variable& variable);
 
+  // A new variable whatever others there are; where its name is taken it gets another.
+  int DeclareOwn(Variable variable);
+
   int Find(absl::string_view name) const;  // -1: unknown
   int size() const;
   const Variable& variable(int index) const;  // stays where it is

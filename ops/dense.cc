@@ -14,6 +14,7 @@
 #include "graph/op.h"
 #include "ops/functions.h"
 #include "ops/norm_activation.h"
+#include "ops/reshape.h"
 #include "ops/type_checks.h"
 #include "proto/layers.pb.h"
 
@@ -155,26 +156,41 @@ REGISTER_OP(DenseBackwardWeights)
 absl::StatusOr<Value> LowerDense(LayerContext& context) {
   const auto& config = context.config<Dense>();
   GRADUS_RETURN_IF_ERROR(context.CheckInputs(1, 1));
-  const Value x = context.input(0);
+  Value x = context.input(0);
   const TensorType& type = context.type(x);
   if (absl::Status status = CheckInput(type); !status.ok()) return context.Error("", status.message());
   if (!config.has_units()) return context.Error("", "has no units: the number of outputs");
   if (config.units() < 1) {
     return context.Error("units", absl::StrCat("units is ", config.units(), "; expected 1 or more"));
   }
-  const int64_t inputs = Inputs(type);
+  if (!config.flatten() && HasNorm(config.norm())) {
+    return context.Error("norm", "a norm needs the input flattened; it is of channels, which are axis 1");
+  }
+  const Shape shape = type.shape;
+  const int64_t inputs = config.flatten() ? Inputs(type) : shape[shape.rank() - 1];
   absl::StatusOr<Shape> weights = Shape::Make({config.units(), inputs});
   if (!weights.ok()) return context.Error("units", weights.status().message());
   GRADUS_ASSIGN_OR_RETURN(const Value w,
                           context.Parameter("weights", *weights, &config.weights_init(), "xavier {}",
                                             static_cast<double>(inputs), static_cast<double>(config.units())));
+  if (!config.flatten()) {
+    const Shape rows{shape.ElementsBetween(0, shape.rank() - 1), inputs};
+    GRADUS_ASSIGN_OR_RETURN(x, context.Call("Reshape", {x}, ReshapeAttrs{rows}, "rows"));
+  }
   std::vector<Value> operands = {x, w};
   if (config.has_bias() ? config.bias() : !HasNorm(config.norm())) {
     GRADUS_ASSIGN_OR_RETURN(const Value b,
                             context.Parameter("bias", Shape{config.units()}, &config.bias_init(), "constant {}"));
     operands.push_back(b);
   }
-  GRADUS_ASSIGN_OR_RETURN(const Value y, context.Call("Dense", std::move(operands), DenseAttrs{}));
+  GRADUS_ASSIGN_OR_RETURN(Value y, context.Call("Dense", std::move(operands), DenseAttrs{}));
+  if (!config.flatten()) {
+    Dims dims(shape.dims().begin(), shape.dims().end());
+    dims.back() = config.units();
+    const absl::StatusOr<Shape> all = Shape::Make(dims);
+    if (!all.ok()) return context.Error("units", all.status().message());
+    GRADUS_ASSIGN_OR_RETURN(y, context.Call("Reshape", {y}, ReshapeAttrs{*all}, "positions"));
+  }
   return AddNormAndActivation(context, y, config);
 }
 

@@ -32,13 +32,15 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(const ExpandedModel
   for (const NamedValue& output : network.outputs) evaluator->outputs_.push_back(output.name);
   GRADUS_ASSIGN_OR_RETURN(evaluator->plan_, session->Compile(BuildForward(std::move(network))));
   evaluator->per_example_.resize(batch);
-  evaluator->Start();
+  for (Term& term : evaluator->losses_) term.accumulator = term.make();
+  for (Term& term : evaluator->metrics_) term.accumulator = term.make();
   return evaluator;
 }
 
-void Evaluator::Start() {
+absl::Status Evaluator::Start() {
   for (Term& term : losses_) term.accumulator = term.make();
   for (Term& term : metrics_) term.accumulator = term.make();
+  return plan_->ForgetCarried();
 }
 
 absl::Status Evaluator::Add(absl::Span<const InputFeed> feeds, const Tensor& weights) {
@@ -50,7 +52,7 @@ absl::Status Evaluator::Add(absl::Span<const InputFeed> feeds, const Tensor& wei
   GRADUS_RETURN_IF_ERROR(session_->Run(plan_, Stage::kCompute));
   for (Term& term : losses_) GRADUS_RETURN_IF_ERROR(AddTerm(&term, weights.values<float>()));
   for (Term& term : metrics_) GRADUS_RETURN_IF_ERROR(AddTerm(&term, weights.values<float>()));
-  return absl::OkStatus();
+  return session_->Run(plan_, Stage::kCommit);
 }
 
 // The mean of each example's part of the values; a scalar counts for every example of the batch.

@@ -32,7 +32,7 @@ class Evaluator {
                                                            absl::flat_hash_map<std::string, Shape> input_dims = {});
 
   // Forgets what was added.
-  void Start();
+  absl::Status Start();
 
   // Runs one batch. `weights`: f32[batch], 1 for an example and 0 for padding.
   absl::Status Add(absl::Span<const InputFeed> feeds, const Tensor& weights);

@@ -8,7 +8,8 @@
 namespace gradus {
 namespace {
 
-bool InOptimizer(const Variable& variable) { return variable.scope == Scope::kModel && variable.role == Role::kSlot; }
+// Of any scope: the state that training carries from batch to batch, too.
+bool InOptimizer(const Variable& variable) { return variable.role == Role::kSlot; }
 
 std::vector<NamedType> Types(const VariableStore& variables, bool (*wanted)(const Variable&)) {
   std::vector<NamedType> types;

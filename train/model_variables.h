@@ -16,8 +16,8 @@ namespace gradus {
 // Whether a variable belongs to the model (parameters and state, such as running statistics), not to its training.
 bool InModel(const Variable& variable);
 
-// What model.safetensors holds (parameters and state), or optimizer.safetensors (slots). The store must outlive the
-// writing, and no step may run meanwhile.
+// What model.safetensors holds (parameters and state), or optimizer.safetensors (slots, carried state). The store must
+// outlive the writing, and no step may run meanwhile.
 std::vector<TensorToWrite> ModelTensors(VariableStore* variables);
 std::vector<TensorToWrite> OptimizerTensors(VariableStore* variables);
 

@@ -11,10 +11,12 @@ namespace gradus {
 
 absl::StatusOr<std::unique_ptr<Predictor>> Predictor::Create(const ExpandedModel& model,
                                                              std::shared_ptr<VariableStore> variables, int64_t batch,
-                                                             SessionOptions options) {
+                                                             SessionOptions options,
+                                                             absl::flat_hash_map<std::string, Shape> input_dims) {
   LowerOptions lower;
   lower.mode = Mode::kInfer;
   lower.batch = batch;
+  lower.input_dims = std::move(input_dims);
   GRADUS_ASSIGN_OR_RETURN(Network network, Lower(model, lower));
   std::unique_ptr<Predictor> predictor(new Predictor(std::move(variables), std::move(options)));
   for (const NamedValue& output : network.outputs) predictor->outputs_.push_back(output.name);
@@ -24,7 +26,8 @@ absl::StatusOr<std::unique_ptr<Predictor>> Predictor::Create(const ExpandedModel
 
 absl::Status Predictor::RunInPlace(absl::Span<const InputFeed> feeds) {
   GRADUS_RETURN_IF_ERROR(FeedAll(&session_, plan_, feeds));
-  return session_.Run(plan_, Stage::kCompute);
+  GRADUS_RETURN_IF_ERROR(session_.Run(plan_, Stage::kCompute));
+  return session_.Run(plan_, Stage::kCommit);
 }
 
 absl::StatusOr<std::vector<Tensor>> Predictor::Run(absl::Span<const InputFeed> feeds) {

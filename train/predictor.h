@@ -20,10 +20,12 @@ namespace gradus {
 
 class Predictor {
  public:
-  // A plan for `batch` examples at a time. The variables are only read.
+  // A plan for `batch` examples at a time. The variables are only read; state that layers carry is the predictor's own,
+  // zeros at first. `input_dims`: one example's dimensions of inputs that have free ones.
   static absl::StatusOr<std::unique_ptr<Predictor>> Create(const ExpandedModel& model,
                                                            std::shared_ptr<VariableStore> variables, int64_t batch,
-                                                           SessionOptions options = {});
+                                                           SessionOptions options = {},
+                                                           absl::flat_hash_map<std::string, Shape> input_dims = {});
 
   // The outputs in the order of outputs(), each with the leading batch dimension.
   absl::StatusOr<std::vector<Tensor>> Run(absl::Span<const InputFeed> feeds);

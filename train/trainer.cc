@@ -143,7 +143,7 @@ absl::Status Trainer::AfterStep() {
 }
 
 absl::Status Trainer::Evaluate() {
-  evaluator_->Start();
+  GRADUS_RETURN_IF_ERROR(evaluator_->Start());
   GRADUS_RETURN_IF_ERROR(eval_loader_->Seek({0, 0}));
   for (int64_t i = 0; i < eval_loader_->BatchesInEpoch(0); ++i) {
     absl::StatusOr<const Batch*> batch = eval_loader_->Next();

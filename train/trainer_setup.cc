@@ -60,7 +60,7 @@ absl::StatusOr<std::unique_ptr<Loader>> Trainer::OpenLoader(const std::string& f
   if (!source.ok()) return OfStream(field, source.status());
   LoaderOptions options;
   options.batch_size = !train && config().has_eval_batch_size() ? config().eval_batch_size() : config().batch_size();
-  options.shuffle = stream.has_shuffle() ? stream.shuffle() : train;
+  options.shuffle = stream.has_shuffle() ? stream.shuffle() : train && source->dataset().streams() == 0;
   options.seed = config().seed();
   options.remainder = !train                                   ? Remainder::kPad
                       : config().remainder() == Training::WRAP ? Remainder::kWrap

@@ -118,6 +118,9 @@ Rows RowsOf(const Layout& layout, const TensorType& x, const TensorType& weights
           {x.shape[0], sizes.blocks * sizes.positions * sizes.lanes, weights.shape[0]}};
 }
 
+// More examples (all steps of sequences, say) pay for the copies of oneDNN's GEMM, which is faster then.
+constexpr int64_t kMostExamples = 512;
+
 // Rows so many floats apart meet in few sets of the caches.
 bool MeetInCaches(int64_t row) { return row % 512 == 0; }
 
@@ -140,8 +143,8 @@ void AddOwnForward(const KernelContext& context, std::vector<Candidate>* candida
                  b.scratch);
     return absl::OkStatus();
   };
-  const bool pays =
-      sizes.batch >= 4 && (sizes.batch <= 32 || (MeetInCaches(sizes.inputs) && MeetInCaches(sizes.units)));
+  const bool pays = sizes.batch >= 4 && sizes.batch <= kMostExamples &&
+                    (sizes.batch <= 32 || (MeetInCaches(sizes.inputs) && MeetInCaches(sizes.units)));
   AddOwn(FunctionCandidate("gradus:panels", std::move(inputs), {Layout::Plain(context.output_type(0))}, run,
                            DenseForwardBytes(sizes)),
          pays, context, candidates);
@@ -179,7 +182,7 @@ void AddOwnBackwardData(const KernelContext& context, const Layout& wanted, std:
   };
   AddOwn(FunctionCandidate("gradus:panels", {Layout::Plain(context.input_type(0)), rows.weights}, {rows.x}, run,
                            DenseBackwardDataBytes(sizes, context.threads)),
-         sizes.batch >= 12 && MeetInCaches(sizes.inputs), context, candidates);
+         sizes.batch >= 12 && sizes.batch <= kMostExamples && MeetInCaches(sizes.inputs), context, candidates);
 }
 
 absl::StatusOr<std::vector<Candidate>> DenseBackwardDataCandidates(const KernelContext& context) {
