@@ -57,8 +57,8 @@ absl::StatusOr<Value> AddSlot(const OptimizerContext& context, absl::string_view
   return context.graph->AddVariable(std::move(slot));
 }
 
-// Adds the update and writes its outputs to the parameter and the slots.
-absl::Status AddUpdate(const OptimizerContext& context, absl::string_view op, const std::vector<Value>& slots,
+// Adds the update and writes its further outputs to the slots; the parameter's new value.
+absl::StatusOr<Value> AddUpdate(const OptimizerContext& context, absl::string_view op, const std::vector<Value>& slots,
                        Attrs attrs) {
   const Node& parameter = context.graph->node(context.parameter);
   std::vector<Value> inputs = {context.parameter, context.gradient};
@@ -67,15 +67,14 @@ absl::Status AddUpdate(const OptimizerContext& context, absl::string_view op, co
   inputs.push_back(context.gradient_scale);
   GRADUS_ASSIGN_OR_RETURN(Value update, context.graph->Add({op, absl::StrCat(parameter.name, "/update"), inputs,
                                                             std::move(attrs), parameter.where, Stage::kUpdate, -1}));
-  GRADUS_RETURN_IF_ERROR(context.graph->Assign(context.parameter, update, Stage::kUpdate));
   for (size_t i = 0; i < slots.size(); ++i) {
     GRADUS_RETURN_IF_ERROR(
         context.graph->Assign(slots[i], Value{update.node, static_cast<int>(i) + 1}, Stage::kUpdate));
   }
-  return absl::OkStatus();
+  return update;
 }
 
-absl::Status AddSgd(const OptimizerContext& context) {
+absl::StatusOr<Value> AddSgd(const OptimizerContext& context) {
   const auto& sgd = static_cast<const Optimizer::Sgd&>(context.config);
   const SgdAttrs attrs{Decay(context), sgd.momentum(), sgd.nesterov()};
   if (sgd.momentum() == 0) return AddUpdate(context, "SgdUpdate", {}, attrs);
@@ -83,7 +82,7 @@ absl::Status AddSgd(const OptimizerContext& context) {
   return AddUpdate(context, "MomentumUpdate", {velocity}, attrs);
 }
 
-absl::Status AddAdam(const OptimizerContext& context) {
+absl::StatusOr<Value> AddAdam(const OptimizerContext& context) {
   const auto& adam = static_cast<const Optimizer::Adam&>(context.config);
   GRADUS_ASSIGN_OR_RETURN(Value mean, AddSlot(context, "adam_m"));
   GRADUS_ASSIGN_OR_RETURN(Value variance, AddSlot(context, "adam_v"));

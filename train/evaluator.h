@@ -61,8 +61,11 @@ class Evaluator {
     double weight = 1;
     std::function<std::unique_ptr<MetricAccumulator>()> make;
     bool larger_is_better = false;
-    std::unique_ptr<MetricAccumulator> accumulator;
+    bool sums = false;  // an example counts by the sum of its values, not by their mean
+    std::string mask_fetch = "";  // "": none
+    std::unique_ptr<MetricAccumulator> accumulator = nullptr;
   };
+  absl::Status FetchExamples(const std::string& fetch, bool sums, std::vector<float>* examples);
   absl::Status AddTerm(Term* term, absl::Span<const float> weights);
 
   Session* session_ = nullptr;
@@ -70,7 +73,7 @@ class Evaluator {
   int64_t batch_ = 0;
   std::vector<Term> losses_, metrics_;
   std::vector<std::string> outputs_;
-  std::vector<float> per_example_;
+  std::vector<float> per_example_, per_example_mask_, weights_;
 };
 
 }  // namespace gradus
