@@ -338,8 +338,8 @@ class Lowering {
       const SourceLocation mask_where = model_.Where(absl::StrCat(path, ".mask"));
       Value mask = term.mask;
       if (by_mask && options_.mode == Mode::kTrain) {
-        GRADUS_ASSIGN_OR_RETURN(
-            mask, AddMaskNode("NormalizeMask", absl::StrCat(loss.name(), "/mask"), {mask}, mask_where));
+        GRADUS_ASSIGN_OR_RETURN(mask,
+                                AddMaskNode("NormalizeMask", absl::StrCat(loss.name(), "/mask"), {mask}, mask_where));
       }
       GRADUS_ASSIGN_OR_RETURN(lowered.values, AddMaskNode("ApplyMask", absl::StrCat(loss.name(), "/masked"),
                                                           {term.values, mask}, mask_where));

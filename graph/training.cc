@@ -154,10 +154,9 @@ class TrainingBuilder {
                             Add(Stage::kUpdate, "ClipScale", "gradus/gradient_scale", {norm},
                                 ClipScaleAttrs{static_cast<double>(options_.accumulate), options_.clip_norm}));
     for (const Trained& t : trained_) {
-      GRADUS_ASSIGN_OR_RETURN(
-          Value updated,
-          optimizer->add({&graph(), *options_.optimizer, t.parameter, t.gradient, rate, scale,
-                          t.settings.learning_rate_scale, t.settings.weight_decay, t.settings.weight_decay_l1}));
+      GRADUS_ASSIGN_OR_RETURN(Value updated, optimizer->add({&graph(), *options_.optimizer, t.parameter, t.gradient,
+                                                             rate, scale, t.settings.learning_rate_scale,
+                                                             t.settings.weight_decay, t.settings.weight_decay_l1}));
       if (t.settings.constrained()) {
         GRADUS_ASSIGN_OR_RETURN(updated, Constrain(t, updated, rate));
       }

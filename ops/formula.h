@@ -4,7 +4,8 @@
 //   const Formula x = formulas.Of(context.input(0)), t = formulas.Of(context.target());
 //   return formulas.Result(t * Apply(SOFTPLUS, -x) + (1 - t) * Apply(SOFTPLUS, x));
 //
-// Errors are sticky: after one, formulas are invalid, and Result gives the first. A Formula must not outlive its Formulas.
+// Errors are sticky: after one, formulas are invalid, and Result gives the first. A Formula must not outlive its
+// Formulas.
 #ifndef GRADUS_OPS_FORMULA_H_
 #define GRADUS_OPS_FORMULA_H_
 

@@ -26,8 +26,7 @@ absl::StatusOr<Value> ComparableTarget(LayerContext& context, const ClassValues*
   const bool whole = target.dtype == DType::kInt32 && classes != nullptr;
   if (input.dtype != DType::kFloat32 || (target.dtype != DType::kFloat32 && !whole) ||
       WithoutLastOne(input.shape) != WithoutLastOne(target.shape)) {
-    return context.Error("",
-                         absl::StrCat("the input is ", input.ToString(), " but the target is ", target.ToString()));
+    return context.Error("", absl::StrCat("the input is ", input.ToString(), " but the target is ", target.ToString()));
   }
   const Shape shape = input.shape;
   Value value = context.target();

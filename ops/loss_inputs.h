@@ -15,7 +15,8 @@ struct ClassValues {
 };
 
 // The target, f32 and of the input's shape: that may have a last axis of size 1 more or less. Broadcasting beyond that
-// would hide a mistake. An i32 target has the classes 0 and 1 where `classes` says their values, and is refused otherwise.
+// would hide a mistake. An i32 target has the classes 0 and 1 where `classes` says their values, and is refused
+// otherwise.
 absl::StatusOr<Value> ComparableTarget(LayerContext& context, const ClassValues* classes = nullptr);
 
 // Whether the target is one class label for each of the input's last axes: i32[N, ...] of f32[N, ..., C], C not 1.

@@ -78,8 +78,8 @@ absl::Status Evaluator::Add(absl::Span<const InputFeed> feeds, const Tensor& wei
   return absl::OkStatus();
 }
 
-// The mean (or sum) of each example's part of the values. A scalar's mean counts for every example of the batch; of its sum
-// each has its share.
+// The mean (or sum) of each example's part of the values. A scalar's mean counts for every example of the batch; of its
+// sum each has its share.
 absl::Status Evaluator::FetchExamples(const std::string& fetch, bool sums, std::vector<float>* examples) {
   TensorType type;
   const auto* values = static_cast<const float*>(plan_->FetchAddress(fetch, &type));
