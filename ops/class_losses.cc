@@ -37,7 +37,11 @@ absl::StatusOr<Value> LowerBinaryCrossEntropy(LayerContext& context) {
 absl::StatusOr<Value> LowerNegativeLogLikelihood(LayerContext& context) {
   GRADUS_RETURN_IF_ERROR(context.CheckInputs(1, 1));
   GRADUS_RETURN_IF_ERROR(context.CheckTarget(true));
-  if (context.shape(context.input(0)).rank() == 0) return context.Error("", "the input is a scalar; it needs classes");
+  if (!TargetIsLabels(context)) {
+    return context.Error("", absl::StrCat("the input is ", context.type(context.input(0)).ToString(),
+                                          " and the target ", context.type(context.target()).ToString(),
+                                          "; expected f32[N, ..., C] and labels i32[N, ...]"));
+  }
   Formulas formulas(&context);
   return formulas.Result(-OfLabel(formulas.Of(context.input(0)), context.target()));
 }
@@ -53,7 +57,7 @@ absl::StatusOr<Value> LowerHinge(LayerContext& context) {
     const Formula positive = Apply(RELU, violation);
     return config.squared() ? Apply(SQUARE, positive) : positive;
   };
-  if (TargetIsLabel(context)) {
+  if (TargetIsLabelsOfMany(context)) {
     const Formula x = formulas.Of(context.input(0));
     const Formula own = OfLabel(x, context.target());
     if (!formulas.ok()) return formulas.Result(own);
@@ -70,7 +74,7 @@ absl::StatusOr<Value> LowerHinge(LayerContext& context) {
 // By a maximum, not by relu: where t x is 0 half of the gradient flows.
 absl::StatusOr<Value> LowerPerceptron(LayerContext& context) {
   Formulas formulas(&context);
-  if (TargetIsLabel(context)) {
+  if (TargetIsLabelsOfMany(context)) {
     const Formula x = formulas.Of(context.input(0));
     return formulas.Result(Reduced(Reduce::MAX, x, LastAxis(x)) - OfLabel(x, context.target()));
   }
@@ -116,7 +120,7 @@ absl::StatusOr<Value> LowerFocal(LayerContext& context) {
   if (config.has_alpha() && !(config.alpha() >= 0 && config.alpha() <= 1)) {
     return context.Error("alpha", absl::StrCat("alpha is ", config.alpha(), "; it must be in [0, 1]"));
   }
-  if (!TargetIsLabel(context)) return LowerBinaryFocal(context, config);
+  if (!TargetIsLabelsOfMany(context)) return LowerBinaryFocal(context, config);
   if (config.has_alpha()) {
     return context.Error("alpha", "alpha is for two classes; with many, a mask may weigh examples");
   }

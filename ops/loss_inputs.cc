@@ -38,11 +38,19 @@ absl::StatusOr<Value> ComparableTarget(LayerContext& context, const ClassValues*
   return context.Call("Reshape", {value}, ReshapeAttrs{shape}, "target");
 }
 
-bool TargetIsLabel(const LayerContext& context) {
+bool TargetIsLabels(const LayerContext& context) {
   if (context.num_inputs() != 1 || !context.target().valid()) return false;
   const TensorType &input = context.type(context.input(0)), &target = context.type(context.target());
-  const int rank = input.shape.rank();
-  return target.dtype == DType::kInt32 && rank == target.shape.rank() + 1 && input.shape[rank - 1] != 1;
+  if (input.dtype != DType::kFloat32 || target.dtype != DType::kInt32 || input.shape.rank() == 0) return false;
+  Dims rows = input.shape.dims();
+  rows.pop_back();
+  return target.shape.dims() == rows;
+}
+
+bool TargetIsLabelsOfMany(const LayerContext& context) {
+  if (!TargetIsLabels(context)) return false;
+  const Shape& input = context.shape(context.input(0));
+  return input[input.rank() - 1] != 1;
 }
 
 absl::Status CheckPositive(const LayerContext& context, absl::string_view field, double value) {

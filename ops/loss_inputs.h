@@ -19,8 +19,10 @@ struct ClassValues {
 // otherwise.
 absl::StatusOr<Value> ComparableTarget(LayerContext& context, const ClassValues* classes = nullptr);
 
-// Whether the target is one class label for each of the input's last axes: i32[N, ...] of f32[N, ..., C], C not 1.
-bool TargetIsLabel(const LayerContext& context);
+// Whether there is one input f32[N, ..., C] and the target is i32[N, ...]: a label for each of its rows.
+bool TargetIsLabels(const LayerContext& context);
+// The same of more than one class; with one, the target may also be the class 0 or 1 of each number.
+bool TargetIsLabelsOfMany(const LayerContext& context);
 
 // An error at the field unless the number is finite and above 0.
 absl::Status CheckPositive(const LayerContext& context, absl::string_view field, double value);
