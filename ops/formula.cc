@@ -30,9 +30,8 @@ Formula Formulas::Call(absl::string_view op, const std::vector<Formula>& inputs,
 }
 
 Formula Formulas::Constant(double value) {
-  FillAttrs attrs;  // f32[]
-  attrs.value = value;
-  return Call("Fill", {}, std::move(attrs), "constant");
+  static const auto* const scalar = new TensorType{};  // f32[]
+  return Call("Fill", {}, FillAttrs{*scalar, value}, "constant");
 }
 
 absl::StatusOr<Value> Formulas::Result(const Formula& x) const {
