@@ -3,7 +3,8 @@
 //   Constrain {proximal_l1, keep_largest, prune_below, max_norm} (w, learning_rate f32[]) -> w
 //
 //   1. w = sign(w) max(|w| - learning_rate proximal_l1, 0)
-//   2. all but the keep_largest elements of the largest magnitude are 0 (0: all stay); of equal ones the first in memory stay
+//   2. all but the keep_largest elements of the largest magnitude are 0 (0: all stay); of equal ones the first in
+//   memory stay
 //   3. elements with |w| < prune_below are 0
 //   4. each row of the first axis (a vector as a whole) is scaled by min(1, max_norm / its L2 norm) (0: it is not)
 #include <cmath>

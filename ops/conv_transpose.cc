@@ -59,9 +59,9 @@ absl::StatusOr<Dims> OutputPadding(const LayerContext& context, const ConvTransp
   for (int i = 0; i < rank && given > 0; ++i) {
     padding[i] = config.output_padding(given == 1 ? 0 : i);
     if (padding[i] >= 0 && padding[i] < window.stride[i]) continue;
-    return context.Error("output_padding", absl::StrCat("output_padding is ", padding[i],
-                                                        "; expected 0 or more, and less than the stride, ",
-                                                        window.stride[i]));
+    return context.Error("output_padding",
+                         absl::StrCat("output_padding is ", padding[i],
+                                      "; expected 0 or more, and less than the stride, ", window.stride[i]));
   }
   return padding;
 }
@@ -79,8 +79,8 @@ absl::Status CheckChannels(const LayerContext& context, const ConvTranspose& con
 
 // y + b, b as f32[filters, 1, ...].
 absl::StatusOr<Value> AddBias(LayerContext& context, Value y, const ConvTranspose& config) {
-  GRADUS_ASSIGN_OR_RETURN(
-      const Value bias, context.Parameter("bias", Shape{config.filters()}, &config.bias_init(), "constant {}"));
+  GRADUS_ASSIGN_OR_RETURN(const Value bias,
+                          context.Parameter("bias", Shape{config.filters()}, &config.bias_init(), "constant {}"));
   Dims wide(context.shape(y).rank() - 1, 1);
   wide[0] = config.filters();
   GRADUS_ASSIGN_OR_RETURN(Shape shape, Shape::Make(wide));
@@ -95,8 +95,8 @@ absl::StatusOr<Value> LowerConvTranspose(LayerContext& context) {
   GRADUS_RETURN_IF_ERROR(context.CheckInputs(1, 1));
   const TensorType x = context.type(context.input(0));
   if (x.dtype != DType::kFloat32 || x.shape.rank() < 3 || x.shape.rank() > 5 || x.shape[1] < 1) {
-    return context.Error("", absl::StrCat("expected f32[N, C, spatial...] with 1 to 3 spatial dimensions; got ",
-                                          x.ToString()));
+    return context.Error(
+        "", absl::StrCat("expected f32[N, C, spatial...] with 1 to 3 spatial dimensions; got ", x.ToString()));
   }
   const Dims spatial(x.shape.dims().begin() + 2, x.shape.dims().end());
   const int64_t channels = x.shape[1];

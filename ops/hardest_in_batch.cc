@@ -3,9 +3,9 @@
 //
 //   HardestInBatch (x f32[N, D], labels i32[N]) -> (farthest f32[N, N], nearest f32[N, N])
 //
-// Row n of `farthest` is 1 at the example of n's label, other than n, that is farthest from n by Euclidean distance; row n
-// of `nearest` at the nearest one of another label. Of equal distances the first counts; a row without such an example is
-// 0. So `farthest` x is the matrix of positives, and its gradient is known.
+// Row n of `farthest` is 1 at the example of n's label, other than n, that is farthest from n by Euclidean distance;
+// row n of `nearest` at the nearest one of another label. Of equal distances the first counts; a row without such an
+// example is 0. So `farthest` x is the matrix of positives, and its gradient is known.
 #include <vector>
 
 #include "absl/status/statusor.h"

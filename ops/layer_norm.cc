@@ -34,13 +34,13 @@ absl::StatusOr<Value> LowerLayerNorm(LayerContext& context) {
   const Formula variance = Reduced(Reduce::MEAN, Apply(SQUARE, centred), axis, /*keep_dims=*/true);
   Formula y = Reshaped(centred / Apply(SQRT, variance + config.epsilon()), type.shape);
   if (config.scale()) {
-    GRADUS_ASSIGN_OR_RETURN(const Value scale, context.Parameter("scale", own_shape, &config.scale_init(),
-                                                                 "constant { value: 1 }"));
+    GRADUS_ASSIGN_OR_RETURN(const Value scale,
+                            context.Parameter("scale", own_shape, &config.scale_init(), "constant { value: 1 }"));
     y = y * formulas.Of(scale);
   }
   if (config.shift()) {
-    GRADUS_ASSIGN_OR_RETURN(const Value shift, context.Parameter("shift", own_shape, &config.shift_init(),
-                                                                 "constant { value: 0 }"));
+    GRADUS_ASSIGN_OR_RETURN(const Value shift,
+                            context.Parameter("shift", own_shape, &config.shift_init(), "constant { value: 0 }"));
     y = y + formulas.Of(shift);
   }
   return formulas.Result(y);

@@ -10,7 +10,8 @@
 //                  m' = beta1 m + (1 - beta1) g', v' = beta2 v + (1 - beta2) g'^2,
 //                  w' = w - rate m' / (1 - beta1^t) / (sqrt(v' / (1 - beta2^t)) + epsilon)
 //                  (Kingma and Ba, "Adam", ICLR 2015); decoupled: weight_decay is no part of g', and
-//                  w' = ... - rate weight_decay w (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019)
+//                  w' = ... - rate weight_decay w (Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
+//                  2019)
 //
 // Those with slots that are there or not, as the attributes say, take them last:
 //

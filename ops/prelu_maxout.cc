@@ -20,8 +20,8 @@ absl::StatusOr<Value> LowerPRelu(LayerContext& context) {
     return context.Error("", absl::StrCat("expected f32[N, C, ...]; got ", x_type.ToString()));
   }
   const int64_t channels = config.shared() ? 1 : x_type.shape[1];
-  GRADUS_ASSIGN_OR_RETURN(const Value slope, context.Parameter("slope", Shape{channels}, &config.slope_init(),
-                                                               "constant { value: 0.25 }"));
+  GRADUS_ASSIGN_OR_RETURN(
+      const Value slope, context.Parameter("slope", Shape{channels}, &config.slope_init(), "constant { value: 0.25 }"));
   Dims wide(x_type.shape.rank() - 1, 1);
   wide[0] = channels;
   GRADUS_ASSIGN_OR_RETURN(const Shape shape, Shape::Make(wide));

@@ -1,4 +1,5 @@
-// Draws from distributions. What is drawn depends on the run's seed, the key, the step and the element's row-major index.
+// Draws from distributions. What is drawn depends on the run's seed, the key, the step and the element's row-major
+// index.
 //
 //   Bernoulli     {key} (p) -> f32 of p's shape, 1 with probability p, else 0
 //   GaussianNoise {key} (x) -> f32 of x's shape, standard normal; only the shape of x matters

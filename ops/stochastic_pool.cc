@@ -17,8 +17,7 @@ namespace gradus {
 namespace {
 
 absl::StatusOr<std::vector<TensorType>> StochasticPoolTypes(const TypeContext& context) {
-  GRADUS_ASSIGN_OR_RETURN(TensorType y,
-                          PooledType(context.attrs.as<StochasticPoolAttrs>().window, context.input(0)));
+  GRADUS_ASSIGN_OR_RETURN(TensorType y, PooledType(context.attrs.as<StochasticPoolAttrs>().window, context.input(0)));
   if (context.input(1) != context.input(0)) {
     return TypeError(absl::StrCat("v of x's type, ", context.input(0).ToString()), context.input(1).ToString());
   }

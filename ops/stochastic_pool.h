@@ -4,9 +4,9 @@
 //   StochasticPool         {window, key}        (x, v)  -> y   y = v at the place drawn; 0 where no x is above 0
 //   StochasticPoolBackward {window, key, input} (x, dy) -> dv  dy goes to the place drawn
 //
-// Elements of x that are not above 0 are never drawn. The draw is a function of x, the run's seed, the key, the step and y's
-// row-major index, so nothing is kept between the two, each of which is the other's gradient by v and dy. A pooling is a
-// StochasticPool (x, x): no gradient flows through the choice.
+// Elements of x that are not above 0 are never drawn. The draw is a function of x, the run's seed, the key, the step
+// and y's row-major index, so nothing is kept between the two, each of which is the other's gradient by v and dy. A
+// pooling is a StochasticPool (x, x): no gradient flows through the choice.
 #ifndef GRADUS_OPS_STOCHASTIC_POOL_H_
 #define GRADUS_OPS_STOCHASTIC_POOL_H_
 

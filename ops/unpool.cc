@@ -31,8 +31,8 @@ absl::StatusOr<Value> LowerUnpool(LayerContext& context) {
   }
   const MaxPoolBackwardAttrs attrs = {pool.attrs.as<MaxPoolAttrs>().window, context.shape(pool.inputs[0])};
   GRADUS_ASSIGN_OR_RETURN(const Value switches, KeptSwitches(context, pool, named));
-  return context.graph().Add({"MaxPoolBackward", context.name(), {x, switches}, attrs, context.where(),
-                              Stage::kCompute, switches.node});
+  return context.graph().Add(
+      {"MaxPoolBackward", context.name(), {x, switches}, attrs, context.where(), Stage::kCompute, switches.node});
 }
 
 REGISTER_LAYER(Unpool, "gradus.Unpool", LowerUnpool);

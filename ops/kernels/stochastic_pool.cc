@@ -1,5 +1,5 @@
-// In plain layout, since draws belong to row-major indices. Sums are double: the place drawn is the same whatever the order
-// in which an instruction set adds.
+// In plain layout, since draws belong to row-major indices. Sums are double: the place drawn is the same whatever the
+// order in which an instruction set adds.
 #include "ops/stochastic_pool.h"
 
 #include <algorithm>
@@ -95,8 +95,7 @@ absl::StatusOr<std::vector<Candidate>> ForwardCandidates(const KernelContext& co
   const Planes planes(attrs.window, x.shape, y.shape);
   const auto run = [planes, key = attrs.key](const Buffers& b) {
     planes.Run(key, b, [&](int64_t channel, int64_t o, int64_t place) {
-      b.out<float>(0)[channel * planes.out_size + o] =
-          place < 0 ? 0 : b.in<float>(1)[channel * planes.in_size + place];
+      b.out<float>(0)[channel * planes.out_size + o] = place < 0 ? 0 : b.in<float>(1)[channel * planes.in_size + place];
     });
     return absl::OkStatus();
   };

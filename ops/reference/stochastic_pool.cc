@@ -58,8 +58,7 @@ absl::Status StochasticPoolReference(ReferenceContext& context) {
 absl::Status StochasticPoolBackwardReference(ReferenceContext& context) {
   const Shape &x = context.shape(0), &y = context.shape(1);
   const int64_t in = x.ElementsBetween(2, x.rank()), out = y.ElementsBetween(2, y.rank());
-  const auto places =
-      Places(context.attrs<StochasticPoolBackwardAttrs>().forward, context.state, x, context.in(0), y);
+  const auto places = Places(context.attrs<StochasticPoolBackwardAttrs>().forward, context.state, x, context.in(0), y);
   for (size_t i = 0; i < places.size(); ++i) {
     if (places[i] >= 0) context.out(0)[static_cast<int64_t>(i) / out * in + places[i]] += context.in(1)[i];
   }
