@@ -32,7 +32,7 @@ struct Ran {
   ReferenceFeeds feeds;
 };
 
-Ran Run(const std::string& text, Mode mode = Mode::kTrain, const RunState& state = {}) {
+Ran RunModel(const std::string& text, Mode mode = Mode::kTrain, const RunState& state = {}) {
   const absl::StatusOr<LoadedModel> model = LoadModelText(text, "m");
   EXPECT_TRUE(model.ok()) << model.status();
   if (!model.ok()) return {};
@@ -74,7 +74,8 @@ constexpr char kMaps[] = "input { name: 'x' dims: [4, 3, 5] }\n";
 
 TEST(PReluTest, HasASlopeForEachChannel) {
   for (bool shared : {false, true}) {
-    const Ran ran = Run(absl::StrCat(kMaps, "layer { name: 'y' prelu { shared: ", shared ? "true" : "false", " } }"));
+    const Ran ran =
+        RunModel(absl::StrCat(kMaps, "layer { name: 'y' prelu { shared: ", shared ? "true" : "false", " } }"));
     const Numbers &x = ran.feeds.at("x").values, &slope = ran.feeds.at("y/slope").values;
     ASSERT_EQ(slope.size(), shared ? 1u : 4u);
     Numbers expected;
@@ -86,7 +87,7 @@ TEST(PReluTest, HasASlopeForEachChannel) {
 }
 
 TEST(MaxoutTest, TakesTheLargestOfNeighbours) {
-  const Ran ran = Run(absl::StrCat(kMaps, "layer { name: 'y' maxout { pieces: 2 } }"));
+  const Ran ran = RunModel(absl::StrCat(kMaps, "layer { name: 'y' maxout { pieces: 2 } }"));
   EXPECT_EQ(ran.shape, (Shape{2, 2, 3, 5}));
   const Numbers& x = ran.feeds.at("x").values;
   Numbers expected;
@@ -102,7 +103,7 @@ TEST(MaxoutTest, TakesTheLargestOfNeighbours) {
 
 TEST(LayerNormTest, NormalisesTheLastAxes) {
   for (int axis : {1, 2, 3}) {
-    const Ran ran = Run(absl::StrCat(kMaps, "layer { name: 'y' layer_norm { axis: ", axis, " epsilon: 0.01 } }"));
+    const Ran ran = RunModel(absl::StrCat(kMaps, "layer { name: 'y' layer_norm { axis: ", axis, " epsilon: 0.01 } }"));
     const Numbers &x = ran.feeds.at("x").values, &scale = ran.feeds.at("y/scale").values;
     const Numbers& shift = ran.feeds.at("y/shift").values;
     const size_t own = axis == 1 ? 60 : axis == 2 ? 15 : 5;
@@ -115,12 +116,13 @@ TEST(LayerNormTest, NormalisesTheLastAxes) {
     }
     ExpectNear(ran.output, expected);
   }
-  EXPECT_EQ(Run(absl::StrCat(kMaps, "layer { name: 'y' layer_norm { scale: false shift: false } }")).feeds.size(), 1u);
+  EXPECT_EQ(RunModel(absl::StrCat(kMaps, "layer { name: 'y' layer_norm { scale: false shift: false } }")).feeds.size(),
+            1u);
 }
 
 // y[n, f, i stride - pad + k dilation] += x[n, c, i] w[c, f, k]
 TEST(ConvTransposeTest, SpreadsEachElement) {
-  const Ran ran = Run(absl::StrCat(
+  const Ran ran = RunModel(absl::StrCat(
       kMaps,
       "layer { name: 'y' conv_transpose { filters: 3 kernel: [3, 2] stride: 2 pad: [1, 0] dilation: [1, 2] "
       "output_padding: 1 bias_init { normal {} } } }"));
@@ -147,7 +149,7 @@ TEST(ConvTransposeTest, SpreadsEachElement) {
 
 TEST(ConvTransposeTest, Shapes) {
   const auto shape = [](const std::string& fields) {
-    return Run(absl::StrCat(kMaps, "layer { name: 'y' conv_transpose { filters: 4 ", fields, " } }"), Mode::kInfer)
+    return RunModel(absl::StrCat(kMaps, "layer { name: 'y' conv_transpose { filters: 4 ", fields, " } }"), Mode::kInfer)
         .shape;
   };
   EXPECT_EQ(shape("kernel: 2 stride: 2"), (Shape{2, 4, 6, 10}));
@@ -159,10 +161,10 @@ TEST(ConvTransposeTest, Shapes) {
 
 TEST(UnpoolTest, PutsElementsBack) {
   for (Mode mode : {Mode::kTrain, Mode::kInfer}) {
-    const Ran ran = Run(R"(input { name: 'x' dims: [2, 4, 6] }
+    const Ran ran = RunModel(R"(input { name: 'x' dims: [2, 4, 6] }
 layer { name: 'pool' pool { kernel: 2 } }
 layer { name: 'y' input: ['pool', 'pool.switches'] unpool {} })",
-                        mode);
+                             mode);
     ASSERT_EQ(ran.shape, (Shape{2, 2, 4, 6}));
     const Numbers& x = ran.feeds.at("x").values;
     Numbers expected;
@@ -176,8 +178,8 @@ layer { name: 'y' input: ['pool', 'pool.switches'] unpool {} })",
 }
 
 TEST(StochasticPoolTest, AveragesByProbabilityOutsideTraining) {
-  const Ran ran = Run("input { name: 'x' dims: [2, 4, 6] } layer { name: 'y' pool { kind: STOCHASTIC kernel: 2 } }",
-                      Mode::kEvaluate);
+  const Ran ran = RunModel(
+      "input { name: 'x' dims: [2, 4, 6] } layer { name: 'y' pool { kind: STOCHASTIC kernel: 2 } }", Mode::kEvaluate);
   ASSERT_EQ(ran.shape, (Shape{2, 2, 2, 3}));
   const Numbers& x = ran.feeds.at("x").values;
   Numbers expected;
@@ -204,7 +206,7 @@ TEST(StochasticPoolTest, DrawsInProportion) {
   options.batch = 2;
   const absl::StatusOr<Network> network = Lower(model->model, options);
   ASSERT_TRUE(network.ok()) << network.status();
-  const Ran average = Run(text, Mode::kEvaluate);
+  const Ran average = RunModel(text, Mode::kEvaluate);
   constexpr int kDraws = 4000;
   Numbers mean(average.output.size(), 0.0);
   for (int step = 0; step < kDraws; ++step) {
@@ -219,8 +221,8 @@ TEST(StochasticPoolTest, DrawsInProportion) {
 
 TEST(GaussianTest, AddsNoiseWithDeviations) {
   const std::string inputs = "input { name: 'x' dims: 3 } input { name: 's' dims: 3 }\n";
-  const Ran noise = Run(inputs + "layer { name: 'y' input: 'x' gaussian {} }");
-  const Ran ran = Run(inputs + "layer { name: 'y' input: ['x', 's'] gaussian { stddev: 0.5 } }");
+  const Ran noise = RunModel(inputs + "layer { name: 'y' input: 'x' gaussian {} }");
+  const Ran ran = RunModel(inputs + "layer { name: 'y' input: ['x', 's'] gaussian { stddev: 0.5 } }");
   const Numbers &x = ran.feeds.at("x").values, &s = ran.feeds.at("s").values;
   Numbers expected;
   for (size_t i = 0; i < x.size(); ++i) expected.push_back(x[i] + 0.5 * s[i] * (noise.output[i] - x[i]));
