@@ -159,6 +159,18 @@ TEST(ConvTransposeTest, Shapes) {
   EXPECT_EQ(shape("kernel: 5 stride: 3 padding: SAME_LOWER norm { batch {} } activation: RELU"), (Shape{2, 4, 9, 15}));
 }
 
+TEST(ConvTest, ByColumnsIsTheSame) {
+  for (const char* fields : {"", "stride: 2 pad: 1", "dilation: [1, 2] padding: SAME groups: 2", "bias: false"}) {
+    const auto run = [&](const std::string& more) {
+      return RunModel(absl::StrCat(kMaps, "layer { name: 'y' conv { filters: 6 kernel: 3 ", fields, more,
+                                   " bias_init { normal {} } } }"));
+    };
+    const Ran direct = run(""), columns = run(" algorithm: IM2COL");
+    EXPECT_EQ(columns.shape, direct.shape);
+    ExpectNear(columns.output, direct.output);
+  }
+}
+
 TEST(UnpoolTest, PutsElementsBack) {
   for (Mode mode : {Mode::kTrain, Mode::kInfer}) {
     const Ran ran = RunModel(R"(input { name: 'x' dims: [2, 4, 6] }
@@ -228,7 +240,7 @@ TEST(GaussianTest, AddsNoiseWithDeviations) {
   for (size_t i = 0; i < x.size(); ++i) expected.push_back(x[i] + 0.5 * s[i] * (noise.output[i] - x[i]));
   ExpectNear(ran.output, expected);
   const Ran silent =
-      Run(inputs + "layer { name: 'y' input: 'x' gaussian { only_in_training: true } }", Mode::kEvaluate);
+      RunModel(inputs + "layer { name: 'y' input: 'x' gaussian { only_in_training: true } }", Mode::kEvaluate);
   ExpectNear(silent.output, silent.feeds.at("x").values);
 }
 
