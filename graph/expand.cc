@@ -49,6 +49,7 @@ class Expander {
  private:
   void CheckNames();
   void CheckDims(int index);
+  void CheckVariableDims(int index);
   void CheckDefaults();
   void ExpandOperation(absl::string_view what, const std::string& name, const Origin& where, Message* message);
   void ExpandProjection(Residual* residual);
@@ -111,7 +112,7 @@ absl::Status Expander::Run() {
   for (int i = 0; i < text_.variable_size(); ++i) {
     if (shared_variables_.contains(i)) continue;
     mistakes_.Add(InModel(ElementPath("variable", i)), "",
-                  absl::StrCat("no layer shares variable '", text_.variable(i).name(), "'"));
+                  absl::StrCat("nothing takes or shares variable '", text_.variable(i).name(), "'"));
   }
   ExpandTerms("loss", model_.mutable_loss());
   ExpandTerms("metric", model_.mutable_metric());
@@ -135,6 +136,7 @@ void Expander::CheckNames() {
                                mistakes_.Place(InModel(first->second), "").ToString()));
   };
   for (int i = 0; i < text_.input_size(); ++i) CheckDims(i);
+  for (int i = 0; i < text_.variable_size(); ++i) CheckVariableDims(i);
   for (int i = 0; i < text_.loss_size(); ++i) check("loss", text_.loss(i).name(), i);
   for (int i = 0; i < text_.metric_size(); ++i) {
     check("metric", text_.metric(i).name(), i);
@@ -161,6 +163,16 @@ void Expander::CheckDims(int index) {
   if (shape.ok()) return;
   mistakes_.Add(where, "dims",
                 absl::StrCat(Called("input", input.name()), " with its batch: ", shape.status().message()));
+}
+
+void Expander::CheckVariableDims(int index) {
+  const SharedVariable& variable = text_.variable(index);
+  for (int i = 0; i < variable.dims_size(); ++i) {
+    if (variable.dims(i) >= 1) continue;
+    mistakes_.Add(InModel(ElementPath("variable", index)), ElementPath("dims", i),
+                  absl::StrCat(Called("variable", variable.name()), " has dimension ", variable.dims(i),
+                               "; it must be above 0"));
+  }
 }
 
 void Expander::CheckDefaults() {
@@ -211,6 +223,7 @@ void Expander::ExpandProjection(Residual* residual) {
 
 std::string Expander::FullName(const Names::Found& found) const {
   if (found.producer.kind == Producer::kInput) return text_.input(found.producer.index).name();
+  if (found.producer.kind == Producer::kVariable) return text_.variable(found.producer.index).name();
   return absl::StrCat(layer(found.producer.index).name(), found.output.empty() ? "" : ".", found.output);
 }
 
@@ -221,7 +234,7 @@ void Expander::ExpandLayerInputs(int index) {
     const std::optional<Names::Found> found = Resolve(user, flat.layer.only(), reference, flat.origin);
     if (!found.has_value()) continue;
     flat.layer.add_input(FullName(*found));
-    if (found->producer.kind == Producer::kInput) continue;
+    if (found->producer.kind != Producer::kLayer) continue;
     if (found->producer.index == index) {
       mistakes_.Add(stamped_.names.reference(reference).where, "", absl::StrCat(user, " takes itself"));
     } else {
@@ -289,6 +302,7 @@ void Expander::ExpandTerms(absl::string_view what, RepeatedPtrField<Term>* terms
         expand(Refer(term->input(j), where.Path(ElementPath("input", j))), term->mutable_input(j));
       }
     if (term->has_target()) expand(Refer(term->target(), where.Path("target")), term->mutable_target());
+    if (term->has_mask()) expand(Refer(term->mask(), where.Path("mask")), term->mutable_mask());
   }
 }
 
@@ -361,8 +375,11 @@ std::optional<Names::Found> Expander::Resolve(const std::string& user, Phase onl
     return std::nullopt;
   }
   if (found->producer.kind == Producer::kVariable) {
+    shared_variables_.insert(found->producer.index);
+    if (!text_.variable(found->producer.index).dims().empty() && found->output.empty()) return found;
     mistakes_.Add(written.where, "",
-                  absl::StrCat(user, " takes '", written.name, "', which is a variable: layers 'share' it"));
+                  absl::StrCat(user, " takes '", written.name,
+                               "', which is a variable: layers 'share' it, or take it if it says its 'dims'"));
   }
   if (found->producer.kind == Producer::kLayer) {
     CheckPhase(user, only, found->producer.index, implicit ? where : written.where);

@@ -68,6 +68,7 @@ class Lowering {
     }
     Keep(CheckInputDims());
     for (int i = 0; i < proto().input_size(); ++i) Keep(AddInput(i));
+    for (int i = 0; i < proto().variable_size(); ++i) Keep(AddVariable(i));
     for (int i = 0; i < proto().layer_size(); ++i) {
       if (Runs(proto().layer(i).only(), options_.mode)) Keep(AddLayer(i));
     }
@@ -147,6 +148,28 @@ class Lowering {
         Value value, network_.graph.Add({"Input", input.name(), {}, InputAttrs{type}, where, Stage::kCompute, -1}));
     values_[input.name()] = value;
     network_.inputs.push_back({input.name(), value});
+    return absl::OkStatus();
+  }
+
+  // A variable that says its shape is a value. Its fans are those of a matrix that a row is multiplied by.
+  absl::Status AddVariable(int i) {
+    const SharedVariable& shared = proto().variable(i);
+    if (shared.dims().empty()) return absl::OkStatus();
+    values_[shared.name()] = Value{};
+    Initializer initializer = shared.init();
+    if (initializer.kind_case() == Initializer::KIND_NOT_SET) initializer.mutable_xavier();
+    Variable variable;
+    variable.name = shared.name();
+    variable.where = model_.Where(absl::StrCat("variable[", i, "]"));
+    absl::StatusOr<Shape> shape = Shape::Make(Dims(shared.dims().begin(), shared.dims().end()));
+    if (!shape.ok()) {
+      return ErrorAt(variable.where, absl::StrCat("variable '", shared.name(), "': ", shape.status().message()));
+    }
+    variable.type = {DType::kFloat32, *shape};
+    variable.initializer = initializer.SerializeAsString();
+    variable.fan_out = static_cast<double>((*shape)[shape->rank() - 1]);
+    variable.fan_in = static_cast<double>(shape->num_elements()) / variable.fan_out;
+    GRADUS_ASSIGN_OR_RETURN(values_[shared.name()], network_.graph.AddVariable(std::move(variable)));
     return absl::OkStatus();
   }
 
@@ -273,16 +296,25 @@ class Lowering {
     return absl::OkStatus();
   }
 
-  // Losses and metrics: the value for each example; invalid when an input failed before.
+  // A loss's or metric's values and its mask.
+  struct TermValues {
+    Value values;  // invalid when an input failed before
+    Value mask;    // as the text names it; invalid without
+  };
+
   template <typename Entry, typename Term>
-  absl::StatusOr<Value> AddTerm(const Term& term, const std::string& path, absl::string_view what,
-                                const Entry** entry_out) {
-    std::vector<Value> inputs, targets;
-    std::vector<std::string> target_name;
+  absl::StatusOr<TermValues> AddTerm(const Term& term, const std::string& path, absl::string_view what,
+                                     const Entry** entry_out) {
+    std::vector<Value> inputs, targets, masks;
+    std::vector<std::string> target_name, mask_name;
     if (term.has_target()) target_name.push_back(term.target());
+    if (term.has_mask()) mask_name.push_back(term.mask());
     if (!AllKnown(term.input())) return FirstUnknown(term.input(), path);
     if (!AllKnown(target_name)) return UnknownOutput(term.target(), model_.Where(absl::StrCat(path, ".target")));
-    if (!Resolve(term.input(), &inputs) || !Resolve(target_name, &targets)) return Value{};
+    if (!AllKnown(mask_name)) return UnknownOutput(term.mask(), model_.Where(absl::StrCat(path, ".mask")));
+    if (!Resolve(term.input(), &inputs) || !Resolve(target_name, &targets) || !Resolve(mask_name, &masks)) {
+      return TermValues{};
+    }
     const Kind kind = KindOf(term);
     GRADUS_ASSIGN_OR_RETURN(const Entry* entry, FindEntry<Entry>(kind, what, path));
     *entry_out = entry;
@@ -295,9 +327,25 @@ class Lowering {
                                                                  what, " has to be f32")),
                         inputs);
     }
-    return *output;
+    return TermValues{*output, masks.empty() ? Value{} : masks[0]};
   }
 
+  absl::StatusOr<Value> AddMaskNode(absl::string_view op, const std::string& name, std::vector<Value> inputs,
+                                    const SourceLocation& where) {
+    return network_.graph.Add({op, name, std::move(inputs), {}, where, Stage::kCompute, -1});
+  }
+
+  // A mask as f32.
+  absl::StatusOr<Value> MaskWeights(Value mask, const std::string& name, const SourceLocation& where) {
+    const TensorType ones = {DType::kFloat32, network_.graph.type(mask).shape};
+    GRADUS_ASSIGN_OR_RETURN(
+        Value one,
+        network_.graph.Add({"Fill", absl::StrCat(name, "/ones"), {}, FillAttrs{ones, 1}, where, Stage::kCompute, -1}));
+    return AddMaskNode("ApplyMask", absl::StrCat(name, "/mask"), {one, mask}, where);
+  }
+
+  // The mean by a mask is a plain mean of values whose weights sum up to their number. Evaluation divides once, by the
+  // masks of all its batches.
   absl::Status AddLoss(int i) {
     const Loss& loss = proto().loss(i);
     if (!(std::abs(loss.weight()) <= kMostLossWeight)) {
@@ -305,24 +353,53 @@ class Lowering {
                      absl::StrCat("loss '", loss.name(), "' has weight ", loss.weight(),
                                   "; it must be a number between -1e30 and 1e30"));
     }
+    const std::string path = absl::StrCat("loss[", i, "]");
+    const SourceLocation where = model_.WhereLoss(i);
+    const bool by_mask = loss.reduction() == Loss::MASKED_MEAN;
+    if (by_mask && !loss.has_mask()) {
+      return ErrorAt(model_.Where(absl::StrCat(path, ".reduction")),
+                     absl::StrCat("'", loss.name(), "': MASKED_MEAN needs a mask"));
+    }
     const LossEntry* entry = nullptr;
-    GRADUS_ASSIGN_OR_RETURN(Value values, AddTerm(loss, absl::StrCat("loss[", i, "]"), "loss", &entry));
-    if (values.valid()) network_.losses.push_back({loss.name(), loss.weight(), values, model_.WhereLoss(i)});
+    GRADUS_ASSIGN_OR_RETURN(TermValues term, AddTerm(loss, path, "loss", &entry));
+    if (!term.values.valid()) return absl::OkStatus();
+    LossTerm lowered{loss.name(), loss.weight(), term.values, where, loss.reduction(), Value{}};
+    if (term.mask.valid()) {
+      const SourceLocation mask_where = model_.Where(absl::StrCat(path, ".mask"));
+      Value mask = term.mask;
+      if (by_mask && options_.mode == Mode::kTrain) {
+        GRADUS_ASSIGN_OR_RETURN(mask,
+                                AddMaskNode("NormalizeMask", absl::StrCat(loss.name(), "/mask"), {mask}, mask_where));
+      }
+      GRADUS_ASSIGN_OR_RETURN(lowered.values, AddMaskNode("ApplyMask", absl::StrCat(loss.name(), "/masked"),
+                                                          {term.values, mask}, mask_where));
+      if (by_mask && options_.mode != Mode::kTrain) {
+        GRADUS_ASSIGN_OR_RETURN(lowered.mask, MaskWeights(mask, loss.name(), mask_where));
+      }
+    }
+    network_.losses.push_back(std::move(lowered));
     return absl::OkStatus();
   }
 
   absl::Status AddMetric(int i) {
     const Metric& metric = proto().metric(i);
     const MetricEntry* entry = nullptr;
-    GRADUS_ASSIGN_OR_RETURN(Value values, AddTerm(metric, absl::StrCat("metric[", i, "]"), "metric", &entry));
-    if (!values.valid()) return absl::OkStatus();
-    const TensorType& type = network_.graph.type(values);
+    GRADUS_ASSIGN_OR_RETURN(TermValues term, AddTerm(metric, absl::StrCat("metric[", i, "]"), "metric", &entry));
+    if (!term.values.valid()) return absl::OkStatus();
+    const TensorType& type = network_.graph.type(term.values);
     if (type.shape.rank() == 0 || type.shape[0] != options_.batch) {
       return ErrorAt(model_.WhereMetric(i),
                      absl::StrCat("'", metric.name(), "' gives ", type.ToString(),
                                   "; a metric needs one value for each of the ", options_.batch, " examples"));
     }
-    network_.metrics.push_back({metric.name(), values, entry});
+    MetricTerm lowered{metric.name(), term.values, entry, Value{}};
+    if (term.mask.valid()) {
+      const SourceLocation where = model_.Where(absl::StrCat("metric[", i, "].mask"));
+      GRADUS_ASSIGN_OR_RETURN(lowered.values, AddMaskNode("ApplyMask", absl::StrCat(metric.name(), "/masked"),
+                                                          {term.values, term.mask}, where));
+      GRADUS_ASSIGN_OR_RETURN(lowered.mask, MaskWeights(term.mask, metric.name(), where));
+    }
+    network_.metrics.push_back(std::move(lowered));
     return absl::OkStatus();
   }
 

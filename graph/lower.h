@@ -13,6 +13,7 @@
 #include "graph/expand.h"
 #include "graph/graph.h"
 #include "graph/layer.h"
+#include "proto/model.pb.h"
 
 namespace gradus {
 
@@ -23,18 +24,21 @@ struct LowerOptions {
   absl::flat_hash_map<std::string, Shape> input_dims;
 };
 
-// A loss, before its mean: `values` is f32[N, ...], or a scalar.
+// A loss, before it becomes one number: `values` is f32[N, ...] or a scalar, times its mask.
 struct LossTerm {
   std::string name;
   double weight = 1;
   Value values;
   SourceLocation where;
+  Loss::Reduction reduction = Loss::MEAN;
+  Value mask;  // MASKED_MEAN when not training: f32, the first axes of `values`; else invalid
 };
 
 struct MetricTerm {
   std::string name;
-  Value values;  // f32[N, ...]
+  Value values;  // f32[N, ...], times its mask
   const MetricEntry* entry = nullptr;
+  Value mask;  // as in LossTerm; invalid without
 };
 
 struct NamedValue {

@@ -1,14 +1,15 @@
 // The update rules of training. An optimiser adds, for each parameter, the nodes that turn a gradient into a new value,
-// and the variables (slots) that it keeps between steps. Registered by the full name of its message:
+// which the caller writes to the parameter, and the variables (slots) that it keeps between steps. Registered by the full
+// name of its message:
 //
-//   absl::Status AddSgd(const OptimizerContext& context);
+//   absl::StatusOr<Value> AddSgd(const OptimizerContext& context);
 //   REGISTER_OPTIMIZER(Sgd, "gradus.Optimizer.Sgd", AddSgd);
 #ifndef GRADUS_GRAPH_OPTIMIZER_H_
 #define GRADUS_GRAPH_OPTIMIZER_H_
 
 #include <functional>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/registry.h"
 #include "graph/graph.h"
 
@@ -30,8 +31,9 @@ struct OptimizerContext {
   double weight_decay_l1 = 0;  // adds weight_decay_l1 x sign(parameter)
 };
 
-// Adds nodes and assignments in Stage::kUpdate; slots are named `<parameter>/<slot>` and have Role::kSlot.
-using OptimizerFunction = std::function<absl::Status(const OptimizerContext&)>;
+// The parameter's new value. Adds nodes in Stage::kUpdate, and assignments of slots, which are named `<parameter>/<slot>`
+// and have Role::kSlot.
+using OptimizerFunction = std::function<absl::StatusOr<Value>(const OptimizerContext&)>;
 
 struct OptimizerEntry {
   OptimizerFunction add;

@@ -21,6 +21,10 @@ void Apply(const ParamGroup& group, ParamSettings* settings) {
   if (group.has_weight_decay()) settings->weight_decay = group.weight_decay();
   if (group.has_weight_decay_l1()) settings->weight_decay_l1 = group.weight_decay_l1();
   if (group.has_freeze()) settings->freeze = group.freeze();
+  if (group.has_proximal_l1()) settings->proximal_l1 = group.proximal_l1();
+  if (group.has_keep_largest()) settings->keep_largest = group.keep_largest();
+  if (group.has_prune_below()) settings->prune_below = group.prune_below();
+  if (group.has_max_norm()) settings->max_norm = group.max_norm();
 }
 
 void ApplyGroups(absl::Span<const std::string> variables, const ParamGroups& file, std::vector<ParamSettings>* settings,
@@ -28,10 +32,16 @@ void ApplyGroups(absl::Span<const std::string> variables, const ParamGroups& fil
   for (int i = 0; i < file.groups.size(); ++i) {
     const ParamGroup& group = file.groups[i];
     const std::string path = absl::StrCat("param_group[", i, "]");
-    CheckSetting(group.has_learning_rate_scale(), group.learning_rate_scale(), "learning_rate_scale", path, file.source,
-                 errors);
-    CheckSetting(group.has_weight_decay(), group.weight_decay(), "weight_decay", path, file.source, errors);
-    CheckSetting(group.has_weight_decay_l1(), group.weight_decay_l1(), "weight_decay_l1", path, file.source, errors);
+    const auto check = [&](bool set, double value, absl::string_view name) {
+      CheckSetting(set, value, name, path, file.source, errors);
+    };
+    check(group.has_learning_rate_scale(), group.learning_rate_scale(), "learning_rate_scale");
+    check(group.has_weight_decay(), group.weight_decay(), "weight_decay");
+    check(group.has_weight_decay_l1(), group.weight_decay_l1(), "weight_decay_l1");
+    check(group.has_proximal_l1(), group.proximal_l1(), "proximal_l1");
+    check(group.has_keep_largest(), static_cast<double>(group.keep_largest()), "keep_largest");
+    check(group.has_prune_below(), group.prune_below(), "prune_below");
+    check(group.has_max_norm(), group.max_norm(), "max_norm");
     if (group.match().empty()) errors->Add(file.source.Lookup(path), "a param_group needs a pattern: 'match'");
     for (int j = 0; j < group.match_size(); ++j) {
       const absl::StatusOr<std::vector<size_t>> matches = MatchNames(group.match(j), variables, "parameter");

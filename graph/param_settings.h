@@ -5,6 +5,7 @@
 
 #include <google/protobuf/repeated_ptr_field.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,13 @@ struct ParamSettings {
   double weight_decay = 0;
   double weight_decay_l1 = 0;
   bool freeze = false;
+  // After each update; see proto/model.proto. 0: nothing is done.
+  double proximal_l1 = 0;
+  int64_t keep_largest = 0;
+  double prune_below = 0;
+  double max_norm = 0;
+
+  bool constrained() const { return proximal_l1 > 0 || keep_largest > 0 || prune_below > 0 || max_norm > 0; }
 };
 
 // The groups of one file, and the places of that file, in which they are "param_group[i]". Borrowed.

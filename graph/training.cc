@@ -81,7 +81,7 @@ class TrainingBuilder {
     return absl::OkStatus();
   }
 
-  // The gradient of a mean needs no division in the graph: it starts from weight / elements.
+  // The gradient of a mean needs no division in the graph: it starts from weight / divisor.
   absl::Status Differentiate() {
     std::vector<Value> ys, dys, wrt;
     const std::vector<LossScale> scales = LossScales(network_);
@@ -154,11 +154,22 @@ class TrainingBuilder {
                             Add(Stage::kUpdate, "ClipScale", "gradus/gradient_scale", {norm},
                                 ClipScaleAttrs{static_cast<double>(options_.accumulate), options_.clip_norm}));
     for (const Trained& t : trained_) {
-      GRADUS_RETURN_IF_ERROR(
-          optimizer->add({&graph(), *options_.optimizer, t.parameter, t.gradient, rate, scale,
-                          t.settings.learning_rate_scale, t.settings.weight_decay, t.settings.weight_decay_l1}));
+      GRADUS_ASSIGN_OR_RETURN(Value updated, optimizer->add({&graph(), *options_.optimizer, t.parameter, t.gradient,
+                                                             rate, scale, t.settings.learning_rate_scale,
+                                                             t.settings.weight_decay, t.settings.weight_decay_l1}));
+      if (t.settings.constrained()) {
+        GRADUS_ASSIGN_OR_RETURN(updated, Constrain(t, updated, rate));
+      }
+      GRADUS_RETURN_IF_ERROR(graph().Assign(t.parameter, updated, Stage::kUpdate));
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<Value> Constrain(const Trained& trained, Value updated, Value rate) {
+    const ParamSettings& s = trained.settings;
+    return Add(Stage::kUpdate, "Constrain", absl::StrCat(graph().node(trained.parameter).name, "/constrained"),
+               {updated, rate},
+               ConstrainAttrs{s.learning_rate_scale * s.proximal_l1, s.keep_largest, s.prune_below, s.max_norm});
   }
 
   Network network_;
@@ -177,9 +188,14 @@ absl::StatusOr<Program> BuildTraining(Network network, const TrainingOptions& op
 std::vector<LossScale> LossScales(const Network& network) {
   std::vector<LossScale> scales;
   for (const LossTerm& loss : network.losses) {
-    const double elements =
-        static_cast<double>(std::max<int64_t>(1, network.graph.type(loss.values).shape.num_elements()));
-    scales.push_back({absl::StrCat("loss/", loss.name), loss.weight / elements, elements});
+    const Shape& shape = network.graph.type(loss.values).shape;
+    double divisor = 1;
+    if (loss.reduction == Loss::MEAN || loss.reduction == Loss::MASKED_MEAN) {
+      divisor = static_cast<double>(std::max<int64_t>(1, shape.num_elements()));
+    } else if (loss.reduction == Loss::EXAMPLE_MEAN && shape.rank() > 0) {
+      divisor = static_cast<double>(network.batch);
+    }
+    scales.push_back({absl::StrCat("loss/", loss.name), loss.weight / divisor, divisor});
   }
   return scales;
 }
@@ -187,10 +203,13 @@ std::vector<LossScale> LossScales(const Network& network) {
 Program BuildForward(Network network) {
   Program program;
   program.inference = true;
-  for (const LossTerm& loss : network.losses)
-    program.fetches.push_back({absl::StrCat("loss/", loss.name), loss.values});
+  const auto fetch = [&](const std::string& name, Value values, Value mask) {
+    program.fetches.push_back({name, values});
+    if (mask.valid()) program.fetches.push_back({absl::StrCat(name, "/mask"), mask});
+  };
+  for (const LossTerm& loss : network.losses) fetch(absl::StrCat("loss/", loss.name), loss.values, loss.mask);
   for (const MetricTerm& metric : network.metrics) {
-    program.fetches.push_back({absl::StrCat("metric/", metric.name), metric.values});
+    fetch(absl::StrCat("metric/", metric.name), metric.values, metric.mask);
   }
   for (const NamedValue& output : network.outputs) {
     program.fetches.push_back({absl::StrCat("output/", output.name), output.value});

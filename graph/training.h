@@ -38,11 +38,11 @@ struct TrainingOptions {
 // the gradients up (the first batch of a step starts afresh); update averages, clips and applies.
 absl::StatusOr<Program> BuildTraining(Network network, const TrainingOptions& options);
 
-// The training loss of one batch from its fetches: sum over losses of weight x sum / elements.
+// The training loss of one batch from its fetches: sum over losses of weight x sum / divisor.
 struct LossScale {
   std::string name;
-  double factor;  // weight / elements: what the fetched sum is multiplied by
-  double elements;
+  double factor;   // weight / divisor: what the fetched sum is multiplied by
+  double divisor;  // what the reduction divides a sum by: elements, examples, or 1
 };
 std::vector<LossScale> LossScales(const Network& network);
 

@@ -10,9 +10,12 @@
 #include "graph/gradient.h"
 #include "graph/layer.h"
 #include "graph/op.h"
+#include "ops/formula.h"
 #include "ops/functions.h"
+#include "ops/matmul.h"
 #include "ops/norm_activation.h"
 #include "ops/type_checks.h"
+#include "ops/unfold.h"
 #include "proto/layers.pb.h"
 
 namespace gradus {
@@ -204,6 +207,24 @@ absl::Status CheckChannels(const LayerContext& context, const Conv& config, int6
                                               " input channels and of the ", config.filters(), " filters"));
 }
 
+// The convolution as a product of matrices for each group: weights [G, F / G, C / G x taps] by columns
+// [N, G, C / G x taps, outputs]. A bias is added to each row.
+absl::StatusOr<Value> AddUnfolded(LayerContext& context, const std::vector<Value>& inputs, const ConvAttrs& conv) {
+  const Shape x = context.shape(inputs[0]), w = context.shape(inputs[1]);
+  const int64_t groups = conv.groups, filters = w[0] / groups, rows = w.ElementsBetween(1, w.rank());
+  GRADUS_ASSIGN_OR_RETURN(const Dims spatial, WindowOutput(conv.window, context.type(inputs[0])));
+  GRADUS_ASSIGN_OR_RETURN(const Shape y, ImageShape(x[0], w[0], spatial));
+  Formulas formulas(&context);
+  const Formula unfolded = formulas.Call("Unfold", {formulas.Of(inputs[0])}, UnfoldAttrs{conv.window, x});
+  if (!formulas.ok()) return formulas.Result(unfolded);
+  const int64_t outputs = formulas.shape(unfolded)[2];
+  const Formula columns = Reshaped(unfolded, Shape{x[0], groups, rows, outputs});
+  const Formula matrix = Reshaped(formulas.Of(inputs[1]), Shape{groups, filters, rows});
+  Formula product = formulas.Call("MatMul", {matrix, columns}, MatMulAttrs{});
+  if (inputs.size() > 2) product = product + Reshaped(formulas.Of(inputs[2]), Shape{groups, filters, 1});
+  return formulas.Result(Reshaped(product, y));
+}
+
 absl::StatusOr<Value> LowerConv(LayerContext& context) {
   const auto& config = context.config<Conv>();
   GRADUS_RETURN_IF_ERROR(context.CheckInputs(1, 1));
@@ -225,7 +246,10 @@ absl::StatusOr<Value> LowerConv(LayerContext& context) {
                             context.Parameter("bias", Shape{filters}, &config.bias_init(), "constant {}"));
     inputs.push_back(b);
   }
-  GRADUS_ASSIGN_OR_RETURN(const Value y, context.Call("Conv", std::move(inputs), ConvAttrs{resolved.window, groups}));
+  const ConvAttrs attrs = {resolved.window, groups};
+  GRADUS_ASSIGN_OR_RETURN(const Value y, config.algorithm() == Conv::IM2COL
+                                             ? AddUnfolded(context, inputs, attrs)
+                                             : context.Call("Conv", std::move(inputs), attrs));
   return AddNormAndActivation(context, y, config);
 }
 

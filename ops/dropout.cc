@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/random.h"
 #include "core/status_macros.h"
 #include "graph/gradient.h"
 #include "graph/layer.h"
@@ -12,8 +13,6 @@
 
 namespace gradus {
 namespace {
-
-constexpr int kMicroStepBits = 20;
 
 bool IsRate(double rate) { return rate >= 0 && rate < 1; }
 
@@ -38,11 +37,6 @@ absl::StatusOr<Value> LowerDropout(LayerContext& context) {
 }
 
 }  // namespace
-
-DropoutNumbers::DropoutNumbers(const DropoutAttrs& attrs, const RunState& state)
-    : philox(state.seed, attrs.key),
-      high((static_cast<uint64_t>(state.step) << kMicroStepBits) + static_cast<uint64_t>(state.micro_step)),
-      threshold(static_cast<uint32_t>(attrs.rate * 0x1p32)) {}
 
 REGISTER_OP(Dropout)
     .Inputs(1)

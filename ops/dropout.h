@@ -9,8 +9,7 @@
 
 #include <cstdint>
 
-#include "core/random.h"
-#include "graph/kernel.h"
+#include "ops/step_numbers.h"
 
 namespace gradus {
 
@@ -24,15 +23,11 @@ struct DropoutAttrs {
   }
 };
 
-// The random numbers of one run of a node: element i has number i % 4 of block i / 4, and is dropped when that is below
-// `threshold`.
-struct DropoutNumbers {
-  DropoutNumbers(const DropoutAttrs& attrs, const RunState& state);
+// An element is dropped when its number is below `threshold`.
+struct DropoutNumbers : StepNumbers {
+  DropoutNumbers(const DropoutAttrs& attrs, const RunState& state)
+      : StepNumbers(attrs.key, state), threshold(static_cast<uint32_t>(attrs.rate * 0x1p32)) {}
 
-  Philox::Block Block(int64_t block) const { return philox(static_cast<uint64_t>(block), high); }
-
-  Philox philox;
-  uint64_t high;  // of the counter: the batch
   uint32_t threshold;
 };
 

@@ -1,27 +1,54 @@
-// Losses and metrics that are made of other operations.
+// Losses and metrics of numbers, each a formula of the difference between input and target.
 #include <memory>
 
 #include "core/status_macros.h"
 #include "graph/layer.h"
-#include "graph/op.h"
-#include "ops/binary.h"
-#include "ops/unary.h"
+#include "ops/formula.h"
+#include "ops/loss_inputs.h"
 #include "proto/layers.pb.h"
 
 namespace gradus {
 namespace {
 
-// (input - target)^2, both of one shape: broadcasting here would hide a mistake.
+// input - target.
+absl::StatusOr<Formula> Difference(Formulas* formulas, LayerContext& context) {
+  GRADUS_ASSIGN_OR_RETURN(const Value target, ComparableTarget(context));
+  return formulas->Of(context.input(0)) - formulas->Of(target);
+}
+
+// (input - target)^2
 absl::StatusOr<Value> LowerMeanSquaredError(LayerContext& context) {
-  GRADUS_RETURN_IF_ERROR(context.CheckInputs(1, 1));
-  GRADUS_RETURN_IF_ERROR(context.CheckTarget(true));
-  const TensorType &input = context.type(context.input(0)), &target = context.type(context.target());
-  if (input != target) {
-    return context.Error("", "the input is " + input.ToString() + " but the target is " + target.ToString());
-  }
-  GRADUS_ASSIGN_OR_RETURN(Value difference, context.Call("Binary", {context.input(0), context.target()},
-                                                         BinaryAttrs{Binary::SUBTRACT}, "difference"));
-  return context.Call("Unary", {difference}, UnaryAttrs{SQUARE});
+  Formulas formulas(&context);
+  GRADUS_ASSIGN_OR_RETURN(const Formula difference, Difference(&formulas, context));
+  return formulas.Result(Apply(SQUARE, difference));
+}
+
+// |input - target|
+absl::StatusOr<Value> LowerMeanAbsoluteError(LayerContext& context) {
+  Formulas formulas(&context);
+  GRADUS_ASSIGN_OR_RETURN(const Formula difference, Difference(&formulas, context));
+  return formulas.Result(Apply(ABS, difference));
+}
+
+// With a = |input - target| and m = min(a, bend): factor m (a - m / 2), which is factor a^2 / 2 below the bend and
+// factor bend (a - bend / 2) above.
+absl::StatusOr<Value> LowerBent(LayerContext& context, double bend, double factor) {
+  Formulas formulas(&context);
+  GRADUS_ASSIGN_OR_RETURN(const Formula difference, Difference(&formulas, context));
+  const Formula a = Apply(ABS, difference), m = Minimum(a, bend);
+  return formulas.Result(factor * (m * (a - 0.5 * m)));
+}
+
+absl::StatusOr<Value> LowerSmoothL1(LayerContext& context) {
+  const double beta = context.config<SmoothL1>().beta();
+  GRADUS_RETURN_IF_ERROR(CheckPositive(context, "beta", beta));
+  return LowerBent(context, beta, 1 / beta);
+}
+
+absl::StatusOr<Value> LowerHuber(LayerContext& context) {
+  const double delta = context.config<Huber>().delta();
+  GRADUS_RETURN_IF_ERROR(CheckPositive(context, "delta", delta));
+  return LowerBent(context, delta, 1);
 }
 
 absl::StatusOr<Value> LowerValue(LayerContext& context) {
@@ -33,8 +60,12 @@ absl::StatusOr<Value> LowerValue(LayerContext& context) {
 }  // namespace
 
 REGISTER_LOSS(MeanSquaredError, "gradus.MeanSquaredError", LowerMeanSquaredError);
+REGISTER_LOSS(MeanAbsoluteError, "gradus.MeanAbsoluteError", LowerMeanAbsoluteError);
+REGISTER_LOSS(SmoothL1, "gradus.SmoothL1", LowerSmoothL1);
+REGISTER_LOSS(Huber, "gradus.Huber", LowerHuber);
 REGISTER_LOSS(Value, "gradus.ValueLoss", LowerValue);
 REGISTER_METRIC(MeanSquaredError, "gradus.MeanSquaredErrorMetric", LowerMeanSquaredError);
+REGISTER_METRIC(MeanAbsoluteError, "gradus.MeanAbsoluteErrorMetric", LowerMeanAbsoluteError);
 REGISTER_METRIC(Mean, "gradus.MeanMetric", LowerValue);
 
 }  // namespace gradus

@@ -11,6 +11,7 @@
 #include "graph/gradient.h"
 #include "graph/layer.h"
 #include "graph/op.h"
+#include "ops/stochastic_pool.h"
 #include "ops/type_checks.h"
 #include "proto/layers.pb.h"
 
@@ -20,26 +21,6 @@ namespace {
 using Types = std::vector<TensorType>;
 
 TensorType ArgmaxType() { return {DType::kOpaque, Shape()}; }
-
-// The type of y for an x of this type.
-absl::StatusOr<TensorType> PooledType(const Window& window, const TensorType& x) {
-  GRADUS_ASSIGN_OR_RETURN(const Dims spatial, WindowOutput(window, x));
-  for (int i = 0; i < window.spatial_rank(); ++i) {
-    if (window.dilation[i] != 1) {
-      return TypeError("dilation 1", absl::StrCat("[", absl::StrJoin(window.dilation, ", "), "]"));
-    }
-    if (window.pad_begin[i] >= window.kernel[i] || window.pad_end[i] >= window.kernel[i]) {
-      return TypeError(absl::StrCat("pads below the kernel [", absl::StrJoin(window.kernel, ", "),
-                                    "], so that every window holds an element"),
-                       absl::StrCat("[", absl::StrJoin(window.pad_begin, ", "), "] before and [",
-                                    absl::StrJoin(window.pad_end, ", "), "] after"));
-    }
-  }
-  Dims dims = {x.shape[0], x.shape[1]};
-  dims.insert(dims.end(), spatial.begin(), spatial.end());
-  GRADUS_ASSIGN_OR_RETURN(Shape shape, Shape::Make(dims));
-  return TensorType{DType::kFloat32, std::move(shape)};
-}
 
 // The type of x, given dy and the shape that x had.
 absl::StatusOr<TensorType> UnpooledType(const Window& window, const Shape& input, const TensorType& dy) {
@@ -150,7 +131,12 @@ absl::StatusOr<Value> LowerPool(LayerContext& context) {
     fields.kernel = map;
   }
   GRADUS_ASSIGN_OR_RETURN(const ResolvedWindow resolved, ResolveWindow(context, x, fields));
-  if (config.kind() == Pool::MAX) return context.Call("MaxPool", {context.input(0)}, MaxPoolAttrs{resolved.window});
+  if (config.kind() == Pool::STOCHASTIC) return LowerStochasticPool(context, resolved);
+  if (config.kind() == Pool::MAX) {
+    GRADUS_ASSIGN_OR_RETURN(const Value y, context.Call("MaxPool", {context.input(0)}, MaxPoolAttrs{resolved.window}));
+    context.AddOutput("switches", Value{y.node, 1});
+    return y;
+  }
   return context.Call("AveragePool", {context.input(0)},
                       AveragePoolAttrs{resolved.window, config.count_padding(), resolved.ceil_rows});
 }
@@ -163,4 +149,24 @@ REGISTER_OP(AveragePoolBackward).Inputs(1).Types(AveragePoolBackwardTypes).Gradi
 REGISTER_LAYER(Pool, "gradus.Pool", LowerPool);
 
 }  // namespace
+
+absl::StatusOr<TensorType> PooledType(const Window& window, const TensorType& x) {
+  GRADUS_ASSIGN_OR_RETURN(const Dims spatial, WindowOutput(window, x));
+  for (int i = 0; i < window.spatial_rank(); ++i) {
+    if (window.dilation[i] != 1) {
+      return TypeError("dilation 1", absl::StrCat("[", absl::StrJoin(window.dilation, ", "), "]"));
+    }
+    if (window.pad_begin[i] >= window.kernel[i] || window.pad_end[i] >= window.kernel[i]) {
+      return TypeError(absl::StrCat("pads below the kernel [", absl::StrJoin(window.kernel, ", "),
+                                    "], so that every window holds an element"),
+                       absl::StrCat("[", absl::StrJoin(window.pad_begin, ", "), "] before and [",
+                                    absl::StrJoin(window.pad_end, ", "), "] after"));
+    }
+  }
+  Dims dims = {x.shape[0], x.shape[1]};
+  dims.insert(dims.end(), spatial.begin(), spatial.end());
+  GRADUS_ASSIGN_OR_RETURN(Shape shape, Shape::Make(dims));
+  return TensorType{DType::kFloat32, std::move(shape)};
+}
+
 }  // namespace gradus

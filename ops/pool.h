@@ -13,6 +13,7 @@
 #ifndef GRADUS_OPS_POOL_H_
 #define GRADUS_OPS_POOL_H_
 
+#include "absl/status/statusor.h"
 #include "core/shape.h"
 #include "ops/window.h"
 
@@ -20,9 +21,11 @@ namespace gradus {
 
 struct MaxPoolAttrs {  // MaxPool, MaxPoolGather
   Window window;
+  bool keep_switches = false;  // argmax is made even where nothing will be differentiated
   template <typename F>
   void ForEach(F&& field) const {
     window.ForEach(field);
+    if (keep_switches) field("keep_switches", keep_switches);
   }
 };
 
@@ -59,6 +62,9 @@ struct AveragePoolBackwardAttrs {
     field("input", input);
   }
 };
+
+// The type of y for an x of this type, or what is wrong with the two.
+absl::StatusOr<TensorType> PooledType(const Window& window, const TensorType& x);
 
 }  // namespace gradus
 

@@ -9,6 +9,26 @@
 #include "graph/program.h"
 
 namespace gradus {
+namespace {
+
+// The sum of what was added.
+class SumAccumulator : public MetricAccumulator {
+ public:
+  void Add(absl::Span<const float> values, absl::Span<const float> weights) override {
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (weights[i] != 0) sum_ += static_cast<double>(values[i]) * weights[i];
+    }
+  }
+  double Result() const override { return sum_; }
+
+ private:
+  double sum_ = 0;
+};
+
+std::unique_ptr<MetricAccumulator> MakeSum() { return std::make_unique<SumAccumulator>(); }
+std::unique_ptr<MetricAccumulator> MakeMean() { return std::make_unique<MeanAccumulator>(); }
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(const ExpandedModel& model, Session* session,
                                                              int64_t batch,
@@ -22,16 +42,21 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(const ExpandedModel
   evaluator->session_ = session;
   evaluator->batch_ = batch;
   for (const LossTerm& loss : network.losses) {
-    evaluator->losses_.push_back({loss.name, absl::StrCat("loss/", loss.name), loss.weight,
-                                  [] { return std::make_unique<MeanAccumulator>(); }, false, nullptr});
+    const bool sums = loss.reduction == Loss::SUM || loss.reduction == Loss::EXAMPLE_MEAN;
+    const std::string fetch = absl::StrCat("loss/", loss.name);
+    evaluator->losses_.push_back({loss.name, fetch, loss.weight, loss.reduction == Loss::SUM ? MakeSum : MakeMean,
+                                  false, sums, loss.mask.valid() ? absl::StrCat(fetch, "/mask") : ""});
   }
   for (const MetricTerm& metric : network.metrics) {
-    evaluator->metrics_.push_back({metric.name, absl::StrCat("metric/", metric.name), 1, metric.entry->accumulator,
-                                   metric.entry->larger_is_better, nullptr});
+    const std::string fetch = absl::StrCat("metric/", metric.name);
+    evaluator->metrics_.push_back({metric.name, fetch, 1, metric.entry->accumulator, metric.entry->larger_is_better,
+                                   false, metric.mask.valid() ? absl::StrCat(fetch, "/mask") : ""});
   }
   for (const NamedValue& output : network.outputs) evaluator->outputs_.push_back(output.name);
   GRADUS_ASSIGN_OR_RETURN(evaluator->plan_, session->Compile(BuildForward(std::move(network))));
   evaluator->per_example_.resize(batch);
+  evaluator->per_example_mask_.resize(batch);
+  evaluator->weights_.resize(batch);
   for (Term& term : evaluator->losses_) term.accumulator = term.make();
   for (Term& term : evaluator->metrics_) term.accumulator = term.make();
   return evaluator;
@@ -55,24 +80,37 @@ absl::Status Evaluator::Add(absl::Span<const InputFeed> feeds, const Tensor& wei
   return session_->Run(plan_, Stage::kCommit);
 }
 
-// The mean of each example's part of the values; a scalar counts for every example of the batch.
-absl::Status Evaluator::AddTerm(Term* term, absl::Span<const float> weights) {
+// The mean (or sum) of each example's part of the values. A scalar's mean counts for every example of the batch; of its
+// sum each has its share.
+absl::Status Evaluator::FetchExamples(const std::string& fetch, bool sums, std::vector<float>* examples) {
   TensorType type;
-  const auto* values = static_cast<const float*>(plan_->FetchAddress(term->fetch, &type));
+  const auto* values = static_cast<const float*>(plan_->FetchAddress(fetch, &type));
   const int64_t elements = type.shape.num_elements();
   const int64_t each = elements >= batch_ && elements % batch_ == 0 ? elements / batch_ : 0;
+  const double divisor = each > 0 ? (sums ? 1 : static_cast<double>(each))
+                                  : static_cast<double>(std::max<int64_t>(1, sums ? batch_ : elements));
   for (int64_t n = 0; n < batch_; ++n) {
     double sum = 0;
-    if (each > 0) {
-      for (int64_t i = n * each; i < (n + 1) * each; ++i) sum += values[i];
-      sum /= static_cast<double>(each);
-    } else {
-      for (int64_t i = 0; i < elements; ++i) sum += values[i];
-      sum /= static_cast<double>(std::max<int64_t>(1, elements));
-    }
-    per_example_[n] = static_cast<float>(sum);
+    const int64_t begin = n * each, end = each > 0 ? begin + each : elements;
+    for (int64_t i = begin; i < end; ++i) sum += values[i];
+    (*examples)[n] = static_cast<float>(sum / divisor);
   }
-  term->accumulator->Add(per_example_, weights);
+  return absl::OkStatus();
+}
+
+// With a mask an example counts by its part of the mask: values are already multiplied by it.
+absl::Status Evaluator::AddTerm(Term* term, absl::Span<const float> weights) {
+  GRADUS_RETURN_IF_ERROR(FetchExamples(term->fetch, term->sums, &per_example_));
+  if (term->mask_fetch.empty()) {
+    term->accumulator->Add(per_example_, weights);
+    return absl::OkStatus();
+  }
+  GRADUS_RETURN_IF_ERROR(FetchExamples(term->mask_fetch, /*sums=*/false, &per_example_mask_));
+  for (int64_t n = 0; n < batch_; ++n) {
+    weights_[n] = weights[n] * per_example_mask_[n];
+    if (per_example_mask_[n] != 0) per_example_[n] /= per_example_mask_[n];
+  }
+  term->accumulator->Add(per_example_, weights_);
   return absl::OkStatus();
 }
 

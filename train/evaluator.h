@@ -27,8 +27,7 @@ namespace gradus {
 class Evaluator {
  public:
   // `input_dims`: one example's dimensions of inputs that have free (-1) ones.
-  static absl::StatusOr<std::unique_ptr<Evaluator>> Create(const ExpandedModel& model, Session* session,
-                                                           int64_t batch,
+  static absl::StatusOr<std::unique_ptr<Evaluator>> Create(const ExpandedModel& model, Session* session, int64_t batch,
                                                            absl::flat_hash_map<std::string, Shape> input_dims = {});
 
   // Forgets what was added.
@@ -42,7 +41,9 @@ class Evaluator {
   std::vector<std::pair<std::string, double>> Results() const;
 
   // Outputs of the last batch, by the model's `output` names, with its padding.
-  absl::StatusOr<Tensor> Output(absl::string_view name) { return session_->Fetch(plan_, absl::StrCat("output/", name)); }
+  absl::StatusOr<Tensor> Output(absl::string_view name) {
+    return session_->Fetch(plan_, absl::StrCat("output/", name));
+  }
   const std::vector<std::string>& outputs() const { return outputs_; }
 
   const Plan& plan() const { return *plan_; }
@@ -61,8 +62,11 @@ class Evaluator {
     double weight = 1;
     std::function<std::unique_ptr<MetricAccumulator>()> make;
     bool larger_is_better = false;
-    std::unique_ptr<MetricAccumulator> accumulator;
+    bool sums = false;            // an example counts by the sum of its values, not by their mean
+    std::string mask_fetch = "";  // "": none
+    std::unique_ptr<MetricAccumulator> accumulator = nullptr;
   };
+  absl::Status FetchExamples(const std::string& fetch, bool sums, std::vector<float>* examples);
   absl::Status AddTerm(Term* term, absl::Span<const float> weights);
 
   Session* session_ = nullptr;
@@ -70,7 +74,7 @@ class Evaluator {
   int64_t batch_ = 0;
   std::vector<Term> losses_, metrics_;
   std::vector<std::string> outputs_;
-  std::vector<float> per_example_;
+  std::vector<float> per_example_, per_example_mask_, weights_;
 };
 
 }  // namespace gradus

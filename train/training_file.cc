@@ -81,10 +81,22 @@ void CheckOptimizer(const Training& t, Checker* checker) {
     checker->Check(!optimizer.sgd().nesterov() || optimizer.sgd().momentum() > 0, "optimizer.sgd.nesterov",
                    "needs a momentum above 0");
   }
-  if (optimizer.has_adam()) {
-    checker->Fraction(optimizer.adam().beta1(), "optimizer.adam.beta1");
-    checker->Fraction(optimizer.adam().beta2(), "optimizer.adam.beta2");
-    checker->Positive(optimizer.adam().epsilon(), "optimizer.adam.epsilon");
+  const auto check_adam = [&](const auto& adam, const std::string& field) {
+    checker->Fraction(adam.beta1(), field + ".beta1");
+    checker->Fraction(adam.beta2(), field + ".beta2");
+    checker->Positive(adam.epsilon(), field + ".epsilon");
+  };
+  if (optimizer.has_adam()) check_adam(optimizer.adam(), "optimizer.adam");
+  if (optimizer.has_adamw()) check_adam(optimizer.adamw(), "optimizer.adamw");
+  if (optimizer.has_adagrad()) checker->Positive(optimizer.adagrad().epsilon(), "optimizer.adagrad.epsilon");
+  if (optimizer.has_rmsprop()) {
+    checker->Fraction(optimizer.rmsprop().decay(), "optimizer.rmsprop.decay");
+    checker->Positive(optimizer.rmsprop().epsilon(), "optimizer.rmsprop.epsilon");
+    checker->Fraction(optimizer.rmsprop().momentum(), "optimizer.rmsprop.momentum");
+  }
+  if (optimizer.has_adadelta()) {
+    checker->Fraction(optimizer.adadelta().decay(), "optimizer.adadelta.decay");
+    checker->Positive(optimizer.adadelta().epsilon(), "optimizer.adadelta.epsilon");
   }
 }
 

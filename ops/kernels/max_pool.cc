@@ -231,9 +231,10 @@ absl::StatusOr<std::vector<Candidate>> MaxPoolCandidates(const KernelContext& co
   const Job job(context.attrs<MaxPoolAttrs>().window, x.shape, y.shape, ChooseLanes(context, {0}));
   GRADUS_RETURN_IF_ERROR(CheckSize(job.geometry));
   const Layout to = ChannelLayout(y, job.lanes);
-  const Layout argmax = Layout::Bytes(context.inference ? 0 : ArgmaxBytes(job.geometry, to));
+  const bool inference = context.inference && !context.attrs<MaxPoolAttrs>().keep_switches;
+  const Layout argmax = Layout::Bytes(inference ? 0 : ArgmaxBytes(job.geometry, to));
   return std::vector<Candidate>{FunctionCandidate("gradus:windows", {ChannelLayout(x, job.lanes)}, {to, argmax},
-                                                  [job, inference = context.inference](const Buffers& buffers) {
+                                                  [job, inference](const Buffers& buffers) {
                                                     const auto* const x = buffers.in<float>(0);
                                                     auto* const y = buffers.out<float>(0);
                                                     if (inference) {

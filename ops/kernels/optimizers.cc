@@ -6,26 +6,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/parallel.h"
 #include "graph/kernel.h"
 #include "graph/step_ops.h"
 #include "ops/kernels/multiversion.h"
+#include "ops/kernels/update_step.h"
 
 namespace gradus {
 namespace {
-
-constexpr int64_t kGrain = 1 << 14;  // elements worth a thread
-constexpr int64_t kAlign = 16;       // parts begin at cache lines
-
-struct Step {
-  float rate, scale, weight_decay, weight_decay_l1;
-};
-
-GRADUS_INLINE float Decayed(float w, float g, const Step& s) {
-  const float sign = static_cast<float>(w > 0) - static_cast<float>(w < 0);
-  return s.scale * g + s.weight_decay * w + s.weight_decay_l1 * sign;
-}
 
 GRADUS_MULTIVERSION void Sgd(const float* w, const float* __restrict g, float* out, int64_t n, Step s) {
 #pragma omp simd
@@ -45,6 +35,7 @@ GRADUS_MULTIVERSION void Momentum(const float* w, const float* __restrict g, con
 
 struct AdamStep {
   float beta1, beta2, epsilon, mean_correction, variance_correction;
+  float shrink;  // what stays of w, decoupled weight decay applied
 };
 
 GRADUS_MULTIVERSION void Adam(const float* w, const float* __restrict g, const float* m, const float* v, float* w_out,
@@ -56,7 +47,8 @@ GRADUS_MULTIVERSION void Adam(const float* w, const float* __restrict g, const f
     const float variance = a.beta2 * v[i] + (1 - a.beta2) * gradient * gradient;
     m_out[i] = mean;
     v_out[i] = variance;
-    w_out[i] = w[i] - s.rate * (mean * a.mean_correction) / (std::sqrt(variance * a.variance_correction) + a.epsilon);
+    w_out[i] = a.shrink * w[i] -
+               s.rate * (mean * a.mean_correction) / (std::sqrt(variance * a.variance_correction) + a.epsilon);
   }
 }
 
@@ -75,11 +67,6 @@ GRADUS_MULTIVERSION double SumOfSquares(const float* __restrict x, int64_t n) {
     for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
   }
   return sums[0];
-}
-
-Step MakeStep(const DecayAttrs& decay, const float* rate, const float* scale) {
-  return {static_cast<float>(*rate * decay.learning_rate_scale), *scale, static_cast<float>(decay.weight_decay),
-          static_cast<float>(decay.weight_decay_l1)};
 }
 
 // The parameter's layout for all of `tensors`, plain scalars behind them; outputs like the parameter.
@@ -101,11 +88,11 @@ absl::StatusOr<std::vector<Candidate>> SgdCandidates(const KernelContext& contex
   return std::vector<Candidate>{UpdateCandidate(context, 2, [=](const Buffers& b) {
     const Step step = MakeStep(decay, b.in<float>(2), b.in<float>(3));
     ParallelFor(
-        n, kGrain,
+        n, kUpdateGrain,
         [&](int64_t i, int64_t end) {
           Sgd(b.in<float>(0) + i, b.in<float>(1) + i, b.out<float>(0) + i, end - i, step);
         },
-        kAlign);
+        kUpdateAlign);
     return absl::OkStatus();
   })};
 }
@@ -116,12 +103,12 @@ absl::StatusOr<std::vector<Candidate>> MomentumCandidates(const KernelContext& c
   return std::vector<Candidate>{UpdateCandidate(context, 3, [=](const Buffers& b) {
     const Step step = MakeStep(attrs.decay, b.in<float>(3), b.in<float>(4));
     ParallelFor(
-        n, kGrain,
+        n, kUpdateGrain,
         [&](int64_t i, int64_t end) {
           Momentum(b.in<float>(0) + i, b.in<float>(1) + i, b.in<float>(2) + i, b.out<float>(0) + i, b.out<float>(1) + i,
                    end - i, step, static_cast<float>(attrs.momentum), attrs.nesterov ? 1.0f : 0.0f);
         },
-        kAlign);
+        kUpdateAlign);
     return absl::OkStatus();
   })};
 }
@@ -130,18 +117,22 @@ absl::StatusOr<std::vector<Candidate>> AdamCandidates(const KernelContext& conte
   const AdamAttrs attrs = context.attrs<AdamAttrs>();
   const int64_t n = StoredElements(context);
   return std::vector<Candidate>{UpdateCandidate(context, 4, [=](const Buffers& b) {
-    const Step step = MakeStep(attrs.decay, b.in<float>(4), b.in<float>(5));
+    Step step = MakeStep(attrs.decay, b.in<float>(4), b.in<float>(5));
+    const float shrink = attrs.decoupled ? 1 - step.rate * std::exchange(step.weight_decay, 0.0f) : 1;
     const double t = static_cast<double>(b.state->step + 1);
-    const AdamStep adam = {static_cast<float>(attrs.beta1), static_cast<float>(attrs.beta2),
-                           static_cast<float>(attrs.epsilon), static_cast<float>(1 / (1 - std::pow(attrs.beta1, t))),
-                           static_cast<float>(1 / (1 - std::pow(attrs.beta2, t)))};
+    const AdamStep adam = {static_cast<float>(attrs.beta1),
+                           static_cast<float>(attrs.beta2),
+                           static_cast<float>(attrs.epsilon),
+                           static_cast<float>(1 / (1 - std::pow(attrs.beta1, t))),
+                           static_cast<float>(1 / (1 - std::pow(attrs.beta2, t))),
+                           shrink};
     ParallelFor(
-        n, kGrain,
+        n, kUpdateGrain,
         [&](int64_t i, int64_t end) {
           Adam(b.in<float>(0) + i, b.in<float>(1) + i, b.in<float>(2) + i, b.in<float>(3) + i, b.out<float>(0) + i,
                b.out<float>(1) + i, b.out<float>(2) + i, end - i, step, adam);
         },
-        kAlign);
+        kUpdateAlign);
     return absl::OkStatus();
   })};
 }

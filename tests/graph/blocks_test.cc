@@ -294,10 +294,10 @@ TEST(Shares, Mistakes) {
             "m:2:28: layer 'b' shares with parameter 'a/weights': say which of its own that is, like 'variable: "
             "\"weights\"'");
   EXPECT_EQ(error("layer { name: 'b' dense {} share { with: 'b' } }"), "m:2:36: layer 'b' shares with itself");
-  EXPECT_EQ(error("variable { name: 'w' }"), "m:2:1: no layer shares variable 'w'");
+  EXPECT_EQ(error("variable { name: 'w' }"), "m:2:1: nothing takes or shares variable 'w'");
   EXPECT_EQ(
       error("variable { name: 'w' } layer { name: 'b' input: 'w' dense {} share { variable: 'bias' with: 'w' } }"),
-      "m:2:42: layer 'b' takes 'w', which is a variable: layers 'share' it");
+      "m:2:42: layer 'b' takes 'w', which is a variable: layers 'share' it, or take it if it says its 'dims'");
   EXPECT_EQ(error("block { name: 'k' layer { name: 'l' dense {} } }\n"
                   "layer { name: 'u' use { block: 'k' share_with: 'a' } }"),
             "m:3:36: layer 'u' shares with 'a', which is no use of block 'k'");

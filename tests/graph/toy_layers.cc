@@ -106,17 +106,13 @@ absl::StatusOr<Value> LowerCrossEntropy(LayerContext& context) {
   return context.Call("ToyCrossEntropy", {context.input(0), context.target()});
 }
 
-absl::Status AddUpdate(const OptimizerContext& context) {
-  const std::string name = context.graph->node(context.parameter).name;
-  GRADUS_ASSIGN_OR_RETURN(
-      Value next,
-      context.graph->Add({"ToyUpdate",
-                          absl::StrCat(name, "/update"),
-                          {context.parameter, context.gradient, context.learning_rate, context.gradient_scale},
-                          ToyUpdateAttrs{context.learning_rate_scale, context.weight_decay},
-                          {},
-                          Stage::kUpdate}));
-  return context.graph->Assign(context.parameter, next, Stage::kUpdate);
+absl::StatusOr<Value> AddUpdate(const OptimizerContext& context) {
+  return context.graph->Add({"ToyUpdate",
+                             absl::StrCat(context.graph->node(context.parameter).name, "/update"),
+                             {context.parameter, context.gradient, context.learning_rate, context.gradient_scale},
+                             ToyUpdateAttrs{context.learning_rate_scale, context.weight_decay},
+                             {},
+                             Stage::kUpdate});
 }
 
 REGISTER_LAYER(Dense, "gradus.Dense", LowerDense);

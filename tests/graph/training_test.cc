@@ -101,11 +101,11 @@ TEST_F(TrainingTest, EachLossStartsFromItsWeightOverItsElements) {
   ASSERT_EQ(scales.size(), 3u);
   EXPECT_EQ(scales[0].name, "loss/xent");
   EXPECT_EQ(scales[0].factor, 0.25);
-  EXPECT_EQ(scales[0].elements, 4);
+  EXPECT_EQ(scales[0].divisor, 4);
   EXPECT_EQ(scales[1].factor, 0.25);
-  EXPECT_EQ(scales[1].elements, 8);
+  EXPECT_EQ(scales[1].divisor, 8);
   EXPECT_EQ(scales[2].factor, 0.25);
-  EXPECT_EQ(scales[2].elements, 1);
+  EXPECT_EQ(scales[2].divisor, 1);
 
   const absl::StatusOr<Program> program = BuildTraining(*network, options_);
   ASSERT_TRUE(program.ok()) << program.status();

@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "ops/in_top_k.h"
+#include "ops/label_elements.h"
 #include "ops/softmax_cross_entropy.h"
 #include "proto/layers.pb.h"
 #include "tests/ops/op_cases.h"
@@ -60,6 +61,42 @@ TEST(ValueLossTest, IsItsInput) {
   EXPECT_EQ(Loss<ValueLoss>("", F32({2}), F32({2})), "layer: 'name': takes no target");
 }
 
+TEST(LossTest, SaysWhatIsWrong) {
+  const TensorType x = F32({2, 3}), labels = I32({2});
+  const std::string shapes = "layer: 'name': the input is f32[2, 3] but the target is ";
+  EXPECT_EQ(Loss<MeanAbsoluteError>("", x, F32({2})), shapes + "f32[2]");
+  EXPECT_EQ(Loss<MeanAbsoluteError>("", x, I32({2, 3})), shapes + "i32[2, 3]");
+  EXPECT_EQ(Loss<BinaryCrossEntropy>("", x, labels), shapes + "i32[2]");
+  EXPECT_EQ(Loss<BinaryCrossEntropy>("positive_weight: 0", x, x),
+            "positive_weight: 'name': positive_weight is 0; it must be above 0");
+  EXPECT_EQ(Loss<SmoothL1>("beta: -1", x, x), "beta: 'name': beta is -1; it must be above 0");
+  EXPECT_EQ(Loss<Huber>("delta: inf", x, x), "delta: 'name': delta is inf; it must be above 0");
+  EXPECT_EQ(Loss<Hinge>("margin: nan", x, x), "margin: 'name': margin is nan; it must be above 0");
+  EXPECT_EQ(Loss<Hinge>("", x, I32({3})), shapes + "i32[3]");
+  const std::string expected = "; expected f32[N, ..., C] and labels i32[N, ...]";
+  EXPECT_EQ(Loss<NegativeLogLikelihood>("", x, x),
+            "layer: 'name': the input is f32[2, 3] and the target f32[2, 3]" + expected);
+  EXPECT_EQ(Loss<NegativeLogLikelihood>("", F32({}), labels),
+            "layer: 'name': the input is f32[] and the target i32[2]" + expected);
+  EXPECT_EQ(Loss<KlDivergence>("", x, labels),
+            "layer: 'name': the input is f32[2, 3] and the target i32[2]; expected both to be f32[N, ..., C]");
+  EXPECT_EQ(Loss<FocalLoss>("gamma: -1", x, labels), "gamma: 'name': gamma is -1; it must be 0 or more");
+  EXPECT_EQ(Loss<FocalLoss>("alpha: 2", x, x), "alpha: 'name': alpha is 2; it must be in [0, 1]");
+  EXPECT_EQ(Loss<FocalLoss>("alpha: 0.5", x, labels),
+            "alpha: 'name': alpha is for two classes; with many, a mask may weigh examples");
+  EXPECT_EQ(Loss<ContrastiveLoss>("", x, labels), "layer: 'name': takes 2 inputs; it has 1");
+  EXPECT_EQ((LoweredLayer<ContrastiveLoss, LossEntry>("", {x, F32({2, 4})}, &labels)),
+            "layer: 'name': input 1 is f32[2, 4]; expected f32[2, 3]");
+  const TensorType wrong = I32({3});
+  EXPECT_EQ((LoweredLayer<ContrastiveLoss, LossEntry>("", {x, x}, &wrong)),
+            "layer: 'name': the target is i32[3]; expected i32[2] or f32[2]: 1 for a pair of one kind, else 0");
+  EXPECT_EQ((LoweredLayer<TripletLoss, LossEntry>("", {x, x}, &labels)),
+            "layer: 'name': takes 3 inputs (anchor, positive, negative), or 1 and a target; it has 2");
+  EXPECT_EQ((LoweredLayer<TripletLoss, LossEntry>("", {x, x, x}, &labels)), "layer: 'name': takes no target");
+  EXPECT_EQ(Loss<TripletLoss>("", F32({2}), labels), "layer: 'name': input 0 is f32[2]; expected f32[N, D]");
+  EXPECT_EQ(Metric<BinaryAccuracy>("threshold: nan", x, x), "threshold: 'name': threshold is nan; it must be a number");
+}
+
 TEST(AccuracyTest, CountsAndKnowsThatMoreIsBetter) {
   EXPECT_EQ(Metric<Accuracy>("k: 5", F32({2, 3}), I32({2})), "InTopK k=5 : f32[2]");
   EXPECT_EQ(Metric<Accuracy>("k: 0", F32({2, 3}), I32({2})), "k: 'name': k is 0; it must be at least 1");
@@ -72,7 +109,8 @@ std::string ErrorOf(absl::string_view op, const std::vector<int32_t>& labels, At
   const auto n = static_cast<int64_t>(labels.size());
   const std::vector<float> numbers(10 * labels.size(), 1);
   std::vector<KernelInput> inputs = {{I32({n}), labels.data()}};
-  if (op != "LabelWeight") inputs.insert(inputs.begin(), {F32({n, 10}), numbers.data()});
+  if (op == "PutLabel") inputs.insert(inputs.begin(), {F32({n}), numbers.data()});
+  if (op != "LabelWeight" && op != "PutLabel") inputs.insert(inputs.begin(), {F32({n, 10}), numbers.data()});
   if (op == "SoftmaxCrossEntropyBackward") inputs.push_back({F32({n}), numbers.data()});
   return std::string(RunKernel(op, inputs, std::move(attrs)).status().message());
 }
@@ -83,6 +121,8 @@ TEST(LabelTest, OutsideTheClassesIsAnErrorThatNamesTheExample) {
   EXPECT_EQ(ErrorOf("SoftmaxCrossEntropy", labels, CrossEntropyAttrs{}), message);
   EXPECT_EQ(ErrorOf("SoftmaxCrossEntropyBackward", labels, CrossEntropyAttrs{}), message);
   EXPECT_EQ(ErrorOf("InTopK", labels, TopKAttrs{1}), message);
+  EXPECT_EQ(ErrorOf("TakeLabel", labels, LabelElementsAttrs{10}), message);
+  EXPECT_EQ(ErrorOf("PutLabel", labels, LabelElementsAttrs{10}), message);
   EXPECT_EQ(ErrorOf("LabelWeight", labels, LabelWeightAttrs{std::vector<double>(10, 1.0)}), message);
   EXPECT_EQ(ErrorOf("SoftmaxCrossEntropy", {-1}, CrossEntropyAttrs{}),
             "label -1 of example 0 of the batch is outside [0, 10)");

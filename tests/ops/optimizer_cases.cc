@@ -56,7 +56,52 @@ std::vector<BadCase> BadUpdates(int tensors, const Attrs& attrs) {
 const Attrs kSgd = SgdAttrs{{0.5, 0.01, 0.001}, 0, false};
 const std::vector<Attrs> kMomentum = {SgdAttrs{{1, 0, 0}, 0.9, false}, SgdAttrs{{2, 0.01, 0}, 0.9, true},
                                       SgdAttrs{{1, 0.1, 0.01}, 0.5, false}};
-const std::vector<Attrs> kAdam = {AdamAttrs{{1, 0, 0}, 0.9, 0.999, 1e-8}, AdamAttrs{{2, 0.01, 0.001}, 0.5, 0.9, 1e-3}};
+const std::vector<Attrs> kAdam = {AdamAttrs{{1, 0, 0}, 0.9, 0.999, 1e-8}, AdamAttrs{{2, 0.01, 0.001}, 0.5, 0.9, 1e-3},
+                                  AdamAttrs{{2, 0.1, 0.001}, 0.5, 0.9, 1e-3, true}};
+
+const std::vector<Attrs> kAdaGrad = {AdaGradAttrs{{1, 0, 0}, 1e-3}, AdaGradAttrs{{2, 0.01, 0.001}, 0.1}};
+const std::vector<Attrs> kAdaDelta = {AdaDeltaAttrs{{1, 0, 0}, 0.9, 1e-2}, AdaDeltaAttrs{{2, 0.01, 0.001}, 0.5, 0.1}};
+
+// w, g, the learning rate, the scale, then slots that are above 0.
+std::vector<OpCase> SlotsLastCases(int slots, const std::string& suffix, const std::vector<Attrs>& attrs) {
+  std::vector<OpCase> cases;
+  for (const auto& [name, type] : Parameters()) {
+    OpCase row;
+    row.name = name + suffix;
+    row.inputs = {type, type, F32({}), F32({})};
+    row.inputs.resize(4 + slots, type);
+    row.attrs = attrs[cases.size() % attrs.size()];
+    row.domains = {{}, {}, Domain::Positive(), {}, Domain::Real(2, 4), Domain::Real(0.25, 1), Domain::Positive()};
+    row.domains.resize(4 + slots);
+    cases.push_back(row);
+  }
+  return cases;
+}
+
+std::vector<OpCase> RmsPropCases() {
+  std::vector<OpCase> cases;
+  for (bool centered : {false, true}) {
+    for (double momentum : {0.0, 0.9}) {
+      const std::vector<Attrs> attrs = {RmsPropAttrs{{1, 0, 0}, 0.9, 1e-3, momentum, centered},
+                                        RmsPropAttrs{{2, 0.01, 0.001}, 0.5, 0.1, momentum, centered}};
+      const std::string suffix = std::string(centered ? "_centered" : "") + (momentum > 0 ? "_momentum" : "");
+      for (OpCase& row : SlotsLastCases(1 + centered + (momentum > 0), suffix, attrs)) cases.push_back(std::move(row));
+    }
+  }
+  return cases;
+}
+
+std::vector<BadCase> BadSlotsLast(int slots, const Attrs& attrs) {
+  std::vector<TensorType> good = {F32({2, 3}), F32({2, 3}), F32({}), F32({})};
+  good.resize(4 + slots, F32({2, 3}));
+  std::vector<TensorType> rate = good, slot = good, whole = good;
+  rate[2] = F32({1});
+  slot[4] = F32({3, 2});
+  whole[1] = I32({2, 3});
+  return {{"rate_no_scalar", rate, attrs, "expected f32[]; got f32[1]"},
+          {"slot_of_another_shape", slot, attrs, "expected f32[2, 3]; got f32[3, 2]"},
+          {"integers", whole, attrs, "i32[2, 3]"}};
+}
 
 std::vector<OpCase> NormCases() {
   std::vector<OpCase> cases;
@@ -90,6 +135,9 @@ REGISTER_OP_CASES(SgdUpdate, UpdateCases(2, {kSgd}, {}), BadUpdates(2, kSgd));
 REGISTER_OP_CASES(MomentumUpdate, UpdateCases(3, kMomentum, {}), BadUpdates(3, kMomentum[0]));
 REGISTER_OP_CASES(AdamUpdate, UpdateCases(4, kAdam, {{}, {}, {}, Domain::Positive(), Domain::Positive(), {}}),
                   BadUpdates(4, kAdam[0]));
+REGISTER_OP_CASES(AdaGradUpdate, SlotsLastCases(1, "", kAdaGrad), BadSlotsLast(1, kAdaGrad[0]));
+REGISTER_OP_CASES(RmsPropUpdate, RmsPropCases(), BadSlotsLast(1, RmsPropAttrs{{1, 0, 0}, 0.9, 1e-3, 0, false}));
+REGISTER_OP_CASES(AdaDeltaUpdate, SlotsLastCases(2, "", kAdaDelta), BadSlotsLast(2, kAdaDelta[0]));
 REGISTER_OP_CASES(SquaredNorm, NormCases(),
                   std::vector<BadCase>{{"integers", {I32({2})}, {}, "i32[2]"},
                                        {"second_integer", {F32({2}), I32({2})}, {}, "i32[2]"},
