@@ -91,6 +91,24 @@ TEST(WriteFileAtomically, NamesThePathThatTheUserGave) {
                                                                   "/none/.file.tmp': No such file or directory"));
 }
 
+TEST(WriteFileAtomically, ReplacesRegularFilesOnly) {
+  const std::string folder = ScratchFolder();
+  EXPECT_EQ(WriteFileAtomically(folder, "").message(), absl::StrCat("cannot write '", folder, "': it is a folder"));
+  EXPECT_EQ(WriteFileAtomically("/dev/null", "").message(), "cannot write '/dev/null': it is no regular file");
+  EXPECT_EQ(*KindOfPath("/dev/null"), PathKind::kOther);
+
+  PutFile(folder + "/file", "old");
+  ASSERT_EQ(symlink("file", (folder + "/link").c_str()), 0);
+  EXPECT_TRUE(CheckWritable(folder + "/link").ok());
+  ASSERT_TRUE(WriteFileAtomically(folder + "/link", "new").ok());
+  EXPECT_EQ(GetFile(folder + "/file"), "new") << "what the link leads to";
+  EXPECT_EQ(*ListFolder(folder), (std::vector<std::string>{"file", "link"}));
+
+  ASSERT_EQ(symlink("nowhere/file", (folder + "/lost").c_str()), 0);
+  EXPECT_EQ(CheckWritable(folder + "/lost").message(),
+            absl::StrCat("cannot write '", folder, "/lost': No such file or directory"));
+}
+
 // SIGXFSZ ends a process that does not ignore it (train/stop_signal.h does).
 TEST(WriteFileAtomically, KeepsTheOldFileWhenTheDiskIsFull) {
   const std::string folder = ScratchFolder();

@@ -26,6 +26,7 @@ TEST(NearestName, NeverTakesAWholeOtherName) {
   EXPECT_EQ(NearestName("a", {"b"}), "");
   EXPECT_EQ(NearestName("ab", {"cd"}), "");
   EXPECT_EQ(NearestName("", {"a"}), "");
+  EXPECT_EQ(NearestName("conv1", {"conv1", "conv2"}), "conv2") << "the name itself is of no help";
 }
 
 TEST(NearestName, SparesLongNames) {

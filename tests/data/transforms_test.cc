@@ -91,6 +91,7 @@ TEST(CropTest, NamesWhatIsWrong) {
   EXPECT_EQ(ErrorOf({"random_crop { height: 0 }"}, kImage),
             "a window of height 0 does not fit into f32[1, 3, 3]: it is between 1 and 3");
   EXPECT_EQ(ErrorOf({"random_crop { pad: -1 }"}, kImage), "pad -1 is negative");
+  EXPECT_EQ(ErrorOf({"random_crop { pad: 2147483647 }"}, kImage), "pad 2147483647 is more than 16384");
   EXPECT_EQ(ErrorOf({"center_crop { height: 1 }"}, {DType::kFloat32, {3}}), "takes images [..., H, W], not f32[3]");
 }
 

@@ -114,6 +114,15 @@ TEST(TuningCache, ForeignAndDamagedFiles) {
     EXPECT_EQ(GetFile(path), c.contents);
   }
 
+  // What lies deeper than any entry is ignored, and takes no stack.
+  PutFile(path, absl::StrCat("{\"format\":\"gradus tuning cache\",\"version\":1,\"machines\":{\"other\":",
+                             std::string(200000, '['), std::string(200000, ']'), "}}"));
+  TuningCache deep(1, path);
+  EXPECT_EQ(deep.TakeWarnings(), Warnings());
+  deep.Add("a", {1, false});
+  deep.Save();
+  EXPECT_EQ(deep.TakeWarnings(), Warnings());
+
   PutFile(path, absl::StrReplaceAll(whole, {{"\"a\": 1.0", "\"a\": -1.0, \"b\": \"x\", \"c\": 2.0"}}));
   TuningCache odd(1, path);
   EXPECT_EQ(odd.TakeWarnings(),
