@@ -1,5 +1,6 @@
 // Transposed convolution: the layer of which a convolution is the gradient. Its node is the convolution's own
 // ConvBackwardData, forwards: the convolution that it transposes has as many filters as our input has channels.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -28,8 +29,8 @@ WindowFields FieldsOf(const ConvTranspose& config) {
 
 // An input of the convolution whose output has these spatial dimensions.
 absl::StatusOr<TensorType> ImageOf(const Dims& spatial) {
-  Dims dims = {1, 1};
-  dims.insert(dims.end(), spatial.begin(), spatial.end());
+  Dims dims(2 + spatial.size(), 1);
+  std::copy(spatial.begin(), spatial.end(), dims.begin() + 2);
   GRADUS_ASSIGN_OR_RETURN(Shape shape, Shape::Make(dims));
   return TensorType{DType::kFloat32, std::move(shape)};
 }

@@ -60,7 +60,6 @@ void ExpectFormula(const std::string& optimizer, const std::string& decay, doubl
   const std::unique_ptr<Learner> learner =
       MakeLearner(kModel, absl::StrCat("batch_size: 4 optimizer { ", optimizer, " } ", decay));
   ASSERT_NE(learner, nullptr);
-  const std::vector<double> first = ValueOf(learner.get(), "w");
   std::vector<double> w = ValueOf(learner.get(), "w"), slots(3 * kElements, 0.0);
   for (int t = 1; t <= kSteps; ++t) {
     const Tensor x = Batch(t);
@@ -72,20 +71,6 @@ void ExpectFormula(const std::string& optimizer, const std::string& decay, doubl
     }
   }
   const std::vector<double> got = ValueOf(learner.get(), "w");
-  if (const char* path = getenv("GRADUS_TRACE")) {
-    FILE* file = fopen(path, "a");
-    fprintf(file, "%s|%s|%.17g|", optimizer.c_str(), decay.c_str(), rate);
-    for (double v : got) fprintf(file, "%.9g ", v);
-    fprintf(file, "|");
-    for (double v : first) fprintf(file, "%.9g ", v);
-    fprintf(file, "|");
-    for (int t = 1; t <= kSteps; ++t) {
-      const Tensor x = Batch(t);
-      for (float v : x.values<float>()) fprintf(file, "%.9g ", v);
-    }
-    fprintf(file, "\n");
-    fclose(file);
-  }
   for (int64_t i = 0; i < kElements; ++i) EXPECT_NEAR(got[i], w[i], 2e-5 * std::max(1.0, std::fabs(w[i]))) << optimizer;
 }
 
