@@ -417,7 +417,7 @@ TEST(TrainingStepTest, PlansOfSeveralKindsTakeTurns) {
   for (int step = 0; step < 30; ++step) {
     Step(learner.get(), MakeBatch(16 * step, 16));
     Step(alone.get(), MakeBatch(16 * step, 16));
-    evaluator->Start();
+    ASSERT_TRUE(evaluator->Start().ok());
     const absl::Status added = evaluator->Add(MakeBatch(5000, 20).feeds(), weights);
     ASSERT_TRUE(added.ok()) << added;
     loss = evaluator->Results()[0].second;

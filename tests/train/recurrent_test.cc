@@ -47,7 +47,7 @@ std::string Sequence(const std::string& layer) {
 TEST(RecurrentLayer, Mistakes) {
   const std::vector<std::pair<std::string, std::string>> mistakes = {
       {"input: 'x' lstm {}", "has no units: the size of the hidden state"},
-      {"input: 'x' lstm { units: 0 }", "net.textproto:2:32: 'r': units is 0; expected 1 or more"},
+      {"input: 'x' lstm { units: 0 }", "net.textproto:2:37: 'r': units is 0; expected 1 or more"},
       {"input: 'x' gru { units: 4 layers: 0 }", "layers is 0; expected 1 to 1000"},
       {"input: 'length' rnn { units: 4 }", "expected a sequence f32[N, T, features]; got i32[2]"},
       {"input: 'x' rnn { units: 4 activation: GELU }", "activation is GELU; an rnn has TANH or RELU"},
@@ -64,7 +64,7 @@ TEST(RecurrentLayer, Mistakes) {
        "a state can be carried on FORWARD only"},
       {"input: ['x', 'h'] gru { units: 4 carry_state: true takes: INITIAL_STATE }",
        "INITIAL_STATE and carry_state exclude each other"},
-      {"input: 'x' lstm { units: 9007199254740992 }", "net.textproto:2:32"},
+      {"input: 'x' lstm { units: 9007199254740992 }", "net.textproto:2:37"},
       {"input: 'length' embedding { size: 3 }", "has no units: the length of the vectors"},
       {"input: 'x' embedding { size: 3 units: 2 }", "expected ids i32[N, ...]; got f32[2, 5, 3]"},
       {"input: 'x' dense { units: 3 flatten: false norm { batch {} } }", "a norm needs the input flattened"},
