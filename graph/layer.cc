@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
-#include "graph/initializer.h"
 #include "proto/layers.pb.h"
 
 namespace gradus {
@@ -66,8 +65,6 @@ absl::StatusOr<Value> LayerContext::Parameter(absl::string_view suffix, const Sh
   variable.type = {DType::kFloat32, shape};
   variable.role = Role::kParameter;
   if (initializer != nullptr && initializer->kind_case() != Initializer::KIND_NOT_SET) {
-    const absl::Status checked = CheckInitializer(*initializer);
-    if (!checked.ok()) return Error("", absl::StrCat("the first values of '", variable.name, "': ", checked.message()));
     variable.initializer = initializer->SerializeAsString();
   } else {
     Initializer parsed;

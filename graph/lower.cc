@@ -14,6 +14,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "graph/builtin_ops.h"
+#include "graph/initializer.h"
 #include "graph/parameter_names.h"
 #include "proto/model.pb.h"
 
@@ -93,6 +94,7 @@ class Lowering {
         network_.outputs.push_back({name, found->second});
       }
     }
+    for (const Variable& variable : network_.graph.variables()) Keep(CheckFirstValue(variable));
     if (!errors_.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
     return std::move(network_);
   }
@@ -231,6 +233,15 @@ class Lowering {
     return ErrorAt(model_.Where(absl::StrCat("layer[", shared.sharer, "].share[0]")),
                    absl::StrCat("'", shared.own_name, "' is to be '", shared.name, "', which is no layer's parameter",
                                 Suggestion(shared.name, names_.OwnNames())));
+  }
+
+  // What the initialiser says, long before it is asked.
+  static absl::Status CheckFirstValue(const Variable& variable) {
+    Initializer initializer;
+    if (!initializer.ParseFromString(variable.initializer)) return absl::OkStatus();
+    const absl::Status checked = CheckInitializer(initializer);
+    if (checked.ok()) return checked;
+    return ErrorAt(variable.where, absl::StrCat("variable '", variable.name, "': ", checked.message()));
   }
 
   // Each share that names a parameter has to name one of the layer's, if that runs in this mode.
