@@ -253,13 +253,13 @@ class Lowering {
       const std::string& variable = layer.share(i).variable();
       if (variable.empty() || names_.IsUsed(index, i)) continue;
       const std::vector<std::string>& known = names_.AskedBy(index);
-      const bool second = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
+      const bool other_says = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
         return name == variable || absl::StartsWith(name, variable + "/");
       });
-      return ErrorAt(model_.Where(absl::StrCat("layer[", index, "].share[", i, "]")),
-                     second ? absl::StrCat("'", layer.name(), "' shares its '", variable, "' twice")
-                            : absl::StrCat("'", layer.name(), "' has no parameter '", variable, "' to share",
-                                           Suggestion(variable, known)));
+      if (other_says) continue;  // another share of the layer
+      return ErrorAt(
+          model_.Where(absl::StrCat("layer[", index, "].share[", i, "]")),
+          absl::StrCat("'", layer.name(), "' has no parameter '", variable, "' to share", Suggestion(variable, known)));
     }
     return absl::OkStatus();
   }

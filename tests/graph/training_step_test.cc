@@ -294,7 +294,7 @@ layer { name: "a2" conv { filters: 16 kernel: 3 activation: NONE } }
 layer { name: "a3" input: ["a2", "stem"] binary { function: ADD } }
 layer { name: "a4" unary { function: RELU } }
 layer { name: "drop" dropout { rate: 0.2 } }
-layer { name: "b1" conv { filters: 20 kernel: 3 } }
+layer { name: "b1" conv { filters: 12 kernel: 3 } }
 layer { name: "b2" input: "drop" conv { filters: 4 kernel: 1 norm { none {} } } }
 layer { name: "b3" input: "drop" pool { kernel: 3 stride: 1 pad: 1 } }
 layer { name: "b4" input: ["b1", "b2", "b3"] concat {} }
