@@ -122,11 +122,11 @@ TEST(ReductionTest, SaysWhatIsWrong) {
     const auto learner = Learner::Create(*model, training, LearnerOptions());
     return std::string(learner.status().message());
   };
-  EXPECT_EQ(error("reduction: MASKED_MEAN"), "m:9:40: 'l': MASKED_MEAN needs a mask");
+  EXPECT_EQ(error("reduction: MASKED_MEAN"), "m:9:38: 'l': MASKED_MEAN needs a mask");
   EXPECT_EQ(error("mask: 'masks'"),
-            "m:9:40: loss 'l' takes 'masks', which is no input and no layer; did you mean 'mask'?");
+            "m:9:38: loss 'l' takes 'masks', which is no input and no layer; did you mean 'mask'?");
   EXPECT_EQ(error("mask: 'w'"),
-            "m:9:40: 'l/masked': ApplyMask(f32[2, 3], f32[3]): expected a mask, f32 or i32, of the first axes of the "
+            "m:9:38: 'l/masked': ApplyMask(f32[2, 3], f32[3]): expected a mask, f32 or i32, of the first axes of the "
             "values f32[2, 3]; got f32[3]");
 }
 

@@ -155,7 +155,7 @@ void ExpectTheThree(const std::vector<double>& w) {
 TEST(RegularisersTest, ASubgradientGivesNoZerosAndAProximalStepDoes) {
   EXPECT_EQ(Zeros(WeightsOf("")), 0);
   EXPECT_EQ(Zeros(WeightsOf("weight_decay_l1: 0.05")), 0);
-  const std::vector<double> w = WeightsOf("param_group { match: '**/weights' proximal_l1: 0.05 }");
+  const std::vector<double> w = WeightsOf("param_group { match: '**/weights' proximal_l1: 0.8 }");
   EXPECT_GE(Zeros(w), 15);
   ExpectTheThree(w);
 }
