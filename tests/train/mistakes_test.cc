@@ -49,7 +49,7 @@ TEST_F(MistakesTest, OfTheModel) {
         "  its input 'conv1' is f32[16, 4, 24, 24], from model.textproto:4:1\n"
         "  its input 'label' is i32[16], from model.textproto:3:1");
   Model({{"dense { units: 10 }", "dense { units: 10 } share { variable: \"weigths\" with: \"fc1/weights\" }"}},
-        "model.textproto:7:1: 'logits' has no parameter 'weigths' to share; did you mean 'weights'?");
+        "model.textproto:7:44: 'logits' has no parameter 'weigths' to share; did you mean 'weights'?");
   Model({{"metric { name: \"top1\"", "metric { name: \"loss\""}},
         "model.textproto:9:10: a metric cannot be called 'loss': evaluations report the sum of all losses by this name");
   Model({{"kernel: 5", "kernel: 50"}},
