@@ -156,6 +156,14 @@ std::optional<memory::desc> AsChannelsLast(const Layout& layout, const Shape& im
   return ToDesc(channels_last);
 }
 
+// Whether so much of the blocks that the machine likes would be padding that channels last are better: with AVX-512
+// any, with AVX2 more than a third, since pooling and Winograd's convolutions gain more by blocks than a little padding
+// costs.
+bool WastesBlocks(int64_t channels) {
+  const int64_t width = VectorWidth(), padded = (channels + width - 1) / width * width;
+  return width == 16 ? padded != channels : padded * 3 > channels * 4;
+}
+
 dnnl::convolution_forward::primitive_desc ForwardDesc(const Problem& problem, dnnl::prop_kind kind,
                                                       const memory::desc& x, const memory::desc& w,
                                                       const memory::desc& b, const memory::desc& y,
@@ -210,8 +218,7 @@ absl::StatusOr<std::vector<Candidate>> ConvCandidates(const KernelContext& conte
     }
   };
   const std::optional<memory::desc> last = AsChannelsLast(context.inputs[0], x_shape);
-  if (last.has_value() && VectorWidth() == 16 && y_shape[1] % 16 != 0)
-    try_layouts(*last, ToDesc(ChannelsLast(y_shape)));
+  if (last.has_value() && WastesBlocks(y_shape[1])) try_layouts(*last, ToDesc(ChannelsLast(y_shape)));
   for (const memory::desc& x : Options(ToDnnl(x_shape), AtHand(context, 0))) {
     for (const memory::desc& y : Options(ToDnnl(y_shape), {context.wanted[0]})) try_layouts(x, y);
   }
