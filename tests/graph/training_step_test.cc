@@ -347,8 +347,8 @@ int64_t SmallestBudget(const char* model, Training training) {
 
 TEST(TrainingStepTest, ValuesThatAreComputedAgainAreTheSameBytes) {
   const LoadedModel model = LoadModelText(kBlocks, "m").value();
-  for (const char* text : {"batch_size: 16 threads: 1 optimizer { sgd { momentum: 0.9 } }",
-                           "batch_size: 8 threads: 2 accumulate: 2 clip_norm: 0.5 optimizer { adam {} }"}) {
+  for (const char* text : {"batch_size: 32 threads: 1 optimizer { sgd { momentum: 0.9 } }",
+                           "batch_size: 32 threads: 2 accumulate: 2 clip_norm: 0.5 optimizer { adam {} }"}) {
     Training training;
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &training));
     LearnerOptions once;
