@@ -275,6 +275,13 @@ absl::Status CheckInitializer(const Initializer& initializer) {
   return absl::OkStatus();
 }
 
+absl::Status CheckInitializerOf(const Variable& variable) {
+  Initializer initializer;
+  if (!initializer.ParseFromString(variable.initializer)) return absl::OkStatus();  // InitialValue says so
+  const absl::Status checked = CheckInitializer(initializer);
+  return checked.ok() ? checked : OfVariable(variable, checked);
+}
+
 absl::StatusOr<bool> StartsWithZeros(const Variable& variable) {
   const absl::StatusOr<Initializer> initializer = ParseInitializer(variable);
   if (!initializer.ok()) return OfVariable(variable, initializer.status());

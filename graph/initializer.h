@@ -16,6 +16,9 @@ namespace gradus {
 // negative". Numbers must be finite and at most 1e37, so that nothing that is drawn exceeds f32.
 absl::Status CheckInitializer(const Initializer& initializer);
 
+// The same of a variable's initialiser, with the variable's place and name.
+absl::Status CheckInitializerOf(const Variable& variable);
+
 // Whether the variable starts with zeros, as it does without an initialiser. Errors as below.
 absl::StatusOr<bool> StartsWithZeros(const Variable& variable);
 

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/nearest_name.h"
@@ -94,7 +93,7 @@ class Lowering {
         network_.outputs.push_back({name, found->second});
       }
     }
-    for (const Variable& variable : network_.graph.variables()) Keep(CheckFirstValue(variable));
+    for (const Variable& variable : network_.graph.variables()) Keep(CheckInitializerOf(variable));
     if (!errors_.empty()) return absl::InvalidArgumentError(absl::StrJoin(errors_, "\n"));
     return std::move(network_);
   }
@@ -235,31 +234,14 @@ class Lowering {
                                 Suggestion(shared.name, names_.OwnNames())));
   }
 
-  // What the initialiser says, long before it is asked.
-  static absl::Status CheckFirstValue(const Variable& variable) {
-    Initializer initializer;
-    if (!initializer.ParseFromString(variable.initializer)) return absl::OkStatus();
-    const absl::Status checked = CheckInitializer(initializer);
-    if (checked.ok()) return checked;
-    return ErrorAt(variable.where, absl::StrCat("variable '", variable.name, "': ", checked.message()));
-  }
-
   // Each share that names a parameter has to name one of the layer's, if that runs in this mode.
   absl::Status CheckShares(int index) const {
     const Layer& layer = proto().layer(index);
     const auto value = values_.find(layer.name());
     if (value == values_.end() || !value->second.valid()) return absl::OkStatus();
     for (int i = 0; i < layer.share_size(); ++i) {
-      const std::string& variable = layer.share(i).variable();
-      if (variable.empty() || names_.IsUsed(index, i)) continue;
-      const std::vector<std::string>& known = names_.AskedBy(index);
-      const bool other_says = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
-        return name == variable || absl::StartsWith(name, variable + "/");
-      });
-      if (other_says) continue;  // another share of the layer
-      return ErrorAt(
-          model_.Where(absl::StrCat("layer[", index, "].share[", i, "]")),
-          absl::StrCat("'", layer.name(), "' has no parameter '", variable, "' to share", Suggestion(variable, known)));
+      const std::string mistake = names_.ShareMistake(index, i);
+      if (!mistake.empty()) return ErrorAt(model_.Where(absl::StrCat("layer[", index, "].share[", i, "]")), mistake);
     }
     return absl::OkStatus();
   }

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/nearest_name.h"
 
 namespace gradus {
 namespace {
@@ -77,6 +78,18 @@ absl::StatusOr<LayerContext::ParameterName> ParameterNames::Name(int layer, cons
     named.initializer = &model_.variable(variable->second).init();
   }
   return named;
+}
+
+std::string ParameterNames::ShareMistake(int layer, int share) const {
+  const std::string& variable = model_.layer(layer).share(share).variable();
+  if (variable.empty() || used_.contains({layer, share})) return "";
+  const std::vector<std::string>& known = asked_[layer];
+  const bool other_share_says = std::any_of(known.begin(), known.end(), [&](const std::string& name) {
+    return name == variable || absl::StartsWith(name, absl::StrCat(variable, "/"));
+  });
+  if (other_share_says) return "";
+  return absl::StrCat("'", model_.layer(layer).name(), "' has no parameter '", variable, "' to share",
+                      Suggestion(variable, known));
 }
 
 std::vector<std::string> ParameterNames::OwnNames() const {

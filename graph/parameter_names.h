@@ -34,10 +34,8 @@ class ParameterNames {
   };
   const std::vector<Shared>& shared() const { return shared_; }
 
-  // The parameters that layer number `layer` has asked for, by their names in the layer ("weights"), and whether its
-  // share number `share` says what one of them is.
-  const std::vector<std::string>& AskedBy(int layer) const { return asked_[layer]; }
-  bool IsUsed(int layer, int share) const { return used_.contains({layer, share}); }
+  // What is wrong with a layer's share once the layer has asked for its parameters, or "": it names none of them.
+  std::string ShareMistake(int layer, int share) const;
 
   // Whether a layer has named this parameter as its own.
   bool IsOwn(absl::string_view name) const { return own_.contains(name); }
@@ -50,7 +48,7 @@ class ParameterNames {
   absl::flat_hash_map<absl::string_view, int> layers_;  // if any of them shares
   absl::flat_hash_map<absl::string_view, int> variables_;
   absl::flat_hash_set<std::string> own_;
-  std::vector<std::vector<std::string>> asked_;  // by layer
+  std::vector<std::vector<std::string>> asked_;  // by layer, by their names in it ("weights")
   absl::flat_hash_set<std::pair<int, int>> used_;
   std::vector<Shared> shared_;
 };
