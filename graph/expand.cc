@@ -11,7 +11,6 @@
 #include "absl/strings/str_join.h"
 #include "core/shape.h"
 #include "core/text_proto.h"
-#include "core/text_scanner.h"
 #include "graph/blocks.h"
 #include "graph/layer_order.h"
 #include "graph/merge_defaults.h"
