@@ -1,5 +1,5 @@
-// How a tensor's elements lie in memory: oneDNN's memory descriptor, or a number of opaque bytes. Layouts are a side table
-// of a compiled plan and no part of a tensor's type.
+// How a tensor's elements lie in memory: oneDNN's memory descriptor, or a number of opaque bytes. Layouts are a side
+// table of a compiled plan and no part of a tensor's type.
 //
 // A layout's own dimensions may group those of the type (a f32[500, 800] weight matrix stored as [500, 50, 4, 4]), as
 // long as both read the same in row-major order. Elements that pad a blocked layout (20 channels in blocks of 16) are

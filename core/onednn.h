@@ -5,7 +5,6 @@
 #define GRADUS_CORE_ONEDNN_H_
 
 #include <oneapi/dnnl/dnnl.hpp>
-
 #include <string>
 
 #include "absl/status/status.h"

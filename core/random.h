@@ -44,9 +44,9 @@ class RandomSequence {
       : philox_(seed, name), substream_(substream) {}
 
   uint32_t Next();
-  double Uniform() { return UniformOpen(Next()); }                              // (0, 1)
+  double Uniform() { return UniformOpen(Next()); }  // (0, 1)
   double Uniform(double low, double high) { return low + (high - low) * Uniform(); }
-  uint64_t Below(uint64_t n);                                                   // [0, n), unbiased; n > 0
+  uint64_t Below(uint64_t n);  // [0, n), unbiased; n > 0
   double NextNormal();
 
  private:

@@ -1,4 +1,5 @@
-// A table from names to factories, filled before main by the REGISTER_ macros and only read afterwards: from any thread.
+// A table from names to factories, filled before main by the REGISTER_ macros and only read afterwards: from any
+// thread.
 #ifndef GRADUS_CORE_REGISTRY_H_
 #define GRADUS_CORE_REGISTRY_H_
 

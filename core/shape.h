@@ -1,6 +1,6 @@
-// The shape of a tensor, and a tensor's type. Shape is the only place that multiplies dimensions: every Shape that exists
-// has a rank of at most 12, dimensions of at least 0 and fewer than 2^56 elements, so sizes in bytes never overflow.
-// Values; safe to copy and share between threads.
+// The shape of a tensor, and a tensor's type. Shape is the only place that multiplies dimensions: every Shape that
+// exists has a rank of at most 12, dimensions of at least 0 and fewer than 2^56 elements, so sizes in bytes never
+// overflow. Values; safe to copy and share between threads.
 #ifndef GRADUS_CORE_SHAPE_H_
 #define GRADUS_CORE_SHAPE_H_
 
@@ -67,9 +67,7 @@ struct TensorType {
   int64_t bytes() const { return shape.num_elements() * static_cast<int64_t>(SizeOf(dtype)); }
   std::string ToString() const;  // "f32[64, 20, 24, 24]"
 
-  friend bool operator==(const TensorType& a, const TensorType& b) {
-    return a.dtype == b.dtype && a.shape == b.shape;
-  }
+  friend bool operator==(const TensorType& a, const TensorType& b) { return a.dtype == b.dtype && a.shape == b.shape; }
   friend bool operator!=(const TensorType& a, const TensorType& b) { return !(a == b); }
   template <typename H>
   friend H AbslHashValue(H h, const TensorType& type) {

@@ -13,12 +13,11 @@
 #define GRADUS_CONCAT_INNER(a, b) a##b
 #define GRADUS_CONCAT(a, b) GRADUS_CONCAT_INNER(a, b)
 
-#define GRADUS_RETURN_IF_ERROR(expression)              \
-  do {                                                  \
-    if (::absl::Status gradus_status = (expression);    \
-        !gradus_status.ok()) {                          \
-      return gradus_status;                             \
-    }                                                   \
+#define GRADUS_RETURN_IF_ERROR(expression)                                  \
+  do {                                                                      \
+    if (::absl::Status gradus_status = (expression); !gradus_status.ok()) { \
+      return gradus_status;                                                 \
+    }                                                                       \
   } while (false)
 
 #define GRADUS_ASSIGN_OR_RETURN(target, expression) \

@@ -22,17 +22,17 @@ struct FreeDeleter {
 };
 using AlignedBytes = std::unique_ptr<uint8_t[], FreeDeleter>;
 
-// `bytes` bytes of zeros, aligned to 64 (to 2 MiB for large buffers, with huge pages advised). Null when the machine has
-// no memory left.
+// `bytes` bytes of zeros, aligned to 64 (to 2 MiB for large buffers, with huge pages advised). Null when the machine
+// has no memory left.
 AlignedBytes AllocateAligned(size_t bytes);
 
-// The same, cleared by all compute threads: most of the time goes to pages that the system has to find and clear. Not for
-// threads that load data (see core/parallel.h).
+// The same, cleared by all compute threads: most of the time goes to pages that the system has to find and clear. Not
+// for threads that load data (see core/parallel.h).
 AlignedBytes AllocateAlignedInParallel(size_t bytes);
 
 class Tensor {
  public:
-  Tensor() = default;                        // f32, no shape, no elements: test with empty()
+  Tensor() = default;                       // f32, no shape, no elements: test with empty()
   explicit Tensor(const TensorType& type);  // zeros; aborts only when the machine has no memory left
   Tensor(const TensorType& type, AlignedBytes data) : type_(type), data_(std::move(data)) {  // of the type's size
     GRADUS_CHECK(data_ != nullptr);

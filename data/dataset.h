@@ -55,8 +55,8 @@ class Dataset {
   // What label i means to a person ("cat"), or nothing when the labels are their own names.
   virtual std::vector<std::string> class_names() const { return {}; }
 
-  // Above 0: the examples are so many streams side by side. In batches of this size, not shuffled, row i of a batch goes on
-  // where row i of the batch before has ended: what models that carry their state need, and loaders see to.
+  // Above 0: the examples are so many streams side by side. In batches of this size, not shuffled, row i of a batch
+  // goes on where row i of the batch before has ended: what models that carry their state need, and loaders see to.
   virtual int64_t streams() const { return 0; }
 
   // Writes example `index` (in [0, size())): all bytes of column i, plain and row-major, to columns[i], which holds

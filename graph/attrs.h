@@ -8,8 +8,8 @@
 //   Attrs attrs = PoolAttrs{true, {2, 2}};
 //   attrs.as<PoolAttrs>().kernel
 //
-// The printed form, all fields with all digits, is also what equality and hashing compare. Immutable and shared: cheap to
-// copy, safe to read from several threads.
+// The printed form, all fields with all digits, is also what equality and hashing compare. Immutable and shared: cheap
+// to copy, safe to read from several threads.
 #ifndef GRADUS_GRAPH_ATTRS_H_
 #define GRADUS_GRAPH_ATTRS_H_
 
@@ -87,7 +87,8 @@ class Attrs {
   static std::string Print(const Dims& value) { return absl::StrCat("[", absl::StrJoin(value, ", "), "]"); }
   static std::string Print(double value) { return absl::StrFormat("%.17g", value); }
   static std::string Print(const std::vector<double>& values) {
-    return absl::StrCat("[", absl::StrJoin(values, ", ", [](std::string* out, double v) { out->append(Print(v)); }), "]");
+    return absl::StrCat("[", absl::StrJoin(values, ", ", [](std::string* out, double v) { out->append(Print(v)); }),
+                        "]");
   }
   template <typename T, typename = std::enable_if_t<std::is_integral_v<T> || std::is_enum_v<T>>, typename = void>
   static std::string Print(T value) {

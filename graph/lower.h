@@ -66,8 +66,8 @@ struct Network {
   std::vector<NamedValue> outputs;
 };
 
-// Lowers every layer that runs in this mode. All errors that can be found are reported, one per line; a layer whose input
-// failed is not tried. Each error ends with what the layer's inputs are and where they come from.
+// Lowers every layer that runs in this mode. All errors that can be found are reported, one per line; a layer whose
+// input failed is not tried. Each error ends with what the layer's inputs are and where they come from.
 absl::StatusOr<Network> Lower(const ExpandedModel& model, const LowerOptions& options);
 
 }  // namespace gradus

@@ -1,6 +1,6 @@
 // The update rules of training. An optimiser adds, for each parameter, the nodes that turn a gradient into a new value,
-// which the caller writes to the parameter, and the variables (slots) that it keeps between steps. Registered by the full
-// name of its message:
+// which the caller writes to the parameter, and the variables (slots) that it keeps between steps. Registered by the
+// full name of its message:
 //
 //   absl::StatusOr<Value> AddSgd(const OptimizerContext& context);
 //   REGISTER_OPTIMIZER(Sgd, "gradus.Optimizer.Sgd", AddSgd);
@@ -31,8 +31,8 @@ struct OptimizerContext {
   double weight_decay_l1 = 0;  // adds weight_decay_l1 x sign(parameter)
 };
 
-// The parameter's new value. Adds nodes in Stage::kUpdate, and assignments of slots, which are named `<parameter>/<slot>`
-// and have Role::kSlot.
+// The parameter's new value. Adds nodes in Stage::kUpdate, and assignments of slots, which are named
+// `<parameter>/<slot>` and have Role::kSlot.
 using OptimizerFunction = std::function<absl::StatusOr<Value>(const OptimizerContext&)>;
 
 struct OptimizerEntry {
@@ -41,8 +41,8 @@ struct OptimizerEntry {
 
 }  // namespace gradus
 
-#define REGISTER_OPTIMIZER(name, message, function)                  \
-  [[maybe_unused]] static const bool gradus_optimizer_##name =       \
+#define REGISTER_OPTIMIZER(name, message, function)            \
+  [[maybe_unused]] static const bool gradus_optimizer_##name = \
       ::gradus::Registry<::gradus::OptimizerEntry>::Get().Add(message, ::gradus::OptimizerEntry{function})
 
 #endif  // GRADUS_GRAPH_OPTIMIZER_H_

@@ -54,13 +54,12 @@ using ReferenceFeeds = absl::flat_hash_map<std::string, ReferenceTensor>;  // by
 // Runs what `wanted` needs, node by node; no stages: Assign nodes write nothing. Feeds and variables by name; a missing
 // one is an error.
 absl::StatusOr<std::vector<ReferenceTensor>> EvaluateReference(const Graph& graph, absl::Span<const Value> wanted,
-                                                               const ReferenceFeeds& feeds,
-                                                               const RunState& state = {});
+                                                               const ReferenceFeeds& feeds, const RunState& state = {});
 
 }  // namespace gradus
 
-#define REGISTER_REFERENCE(op, function)                          \
-  [[maybe_unused]] static const bool gradus_reference_##op =      \
+#define REGISTER_REFERENCE(op, function)                     \
+  [[maybe_unused]] static const bool gradus_reference_##op = \
       ::gradus::Registry<::gradus::ReferenceEntry>::Get().Add(#op, ::gradus::ReferenceEntry{function})
 
 #endif  // GRADUS_GRAPH_REFERENCE_H_

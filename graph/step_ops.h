@@ -1,7 +1,8 @@
-// The operations that graph/lower.cc and graph/training.cc add to layers, gradients and optimisers. They live in ops/ like
-// all others; what is asked of them is said here.
+// The operations that graph/lower.cc and graph/training.cc add to layers, gradients and optimisers. They live in ops/
+// like all others; what is asked of them is said here.
 //
-//   ApplyMask     (values, mask) -> values times mask, 0 wherever the mask is 0; mask: f32 or i32, values' first axes. A
+//   ApplyMask     (values, mask) -> values times mask, 0 wherever the mask is 0; mask: f32 or i32, values' first axes.
+//   A
 //       mask is given: it has no gradient.
 //   NormalizeMask (mask) -> f32 of mask's shape: mask x its elements / its sum; 0 when the sum is 0
 //   SquaredNorm (g...)     -> f32[]  sum of squares of all elements of all inputs
@@ -9,7 +10,8 @@
 //   ClipScale   {count, clip_norm} (squared_norm) -> f32[]
 //       by what a sum of `count` gradients is multiplied: 1 / count, and further min(1, clip_norm / norm) with
 //       norm = sqrt(squared_norm) / count when clip_norm > 0
-//   Constrain   {...} (w, learning_rate) -> w, changed as param_group (proto/model.proto) says; learning_rate: f32[], before
+//   Constrain   {...} (w, learning_rate) -> w, changed as param_group (proto/model.proto) says; learning_rate: f32[],
+//   before
 //       learning_rate_scale
 #ifndef GRADUS_GRAPH_STEP_OPS_H_
 #define GRADUS_GRAPH_STEP_OPS_H_

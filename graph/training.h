@@ -31,8 +31,8 @@ struct TrainingOptions {
 };
 
 // `network` must have been lowered for training and have a loss. Fetches: "loss/<name>", the sum of each loss's values
-// (f32[]), and kSquaredNorm; with accumulation also kTotalSquaredNorm. A trained parameter that no loss reaches is an error
-// that names it.
+// (f32[]), and kSquaredNorm; with accumulation also kTotalSquaredNorm. A trained parameter that no loss reaches is an
+// error that names it.
 //
 // Phases: compute gives losses, gradients and their norm; commit writes running statistics and, with accumulation, adds
 // the gradients up (the first batch of a step starts afresh); update averages, clips and applies.

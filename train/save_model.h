@@ -12,8 +12,8 @@ namespace gradus {
 // complete or not at all. `init_from` of a training file and LoadWeights read it, and so does any safetensors reader.
 absl::Status SaveWeights(VariableStore* variables, absl::string_view path);
 
-// Sets parameters and states to a file's. FailedPrecondition, and nothing changes, when it is of another model: lists what
-// is missing, extra, or of another shape.
+// Sets parameters and states to a file's. FailedPrecondition, and nothing changes, when it is of another model: lists
+// what is missing, extra, or of another shape.
 absl::Status LoadWeights(absl::string_view path, VariableStore* variables);
 
 }  // namespace gradus

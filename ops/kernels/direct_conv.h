@@ -15,9 +15,9 @@ namespace gradus {
 
 inline constexpr char kDirectConv[] = "gradus:direct";
 
-// Where these are likely to beat oneDNN. There has to be an image for each thread, and the weights of a tap must stay in
-// the cache; then what was measured decides: with AVX2 the weight gradients of images with few channels, with AVX-512 what
-// oneDNN would pad.
+// Where these are likely to beat oneDNN. There has to be an image for each thread, and the weights of a tap must stay
+// in the cache; then what was measured decides: with AVX2 the weight gradients of images with few channels, with
+// AVX-512 what oneDNN would pad.
 struct DirectConvGains {
   bool forward = false, backward_weights = false;
 };

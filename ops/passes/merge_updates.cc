@@ -18,7 +18,8 @@
 namespace gradus {
 namespace {
 
-constexpr int64_t kSmall = 1 << 15;  // elements of an output
+constexpr int64_t kSmall = 1 << 15;   // elements of an output
+constexpr size_t kMostTogether = 64;  // of one node: plans look at all of its pairs for each, and threads have enough
 
 // Makes values that are written to variables, and that nothing else of its stage reads.
 bool IsWrite(const Rewriter& rewriter, int node) {
@@ -81,13 +82,22 @@ absl::Status MergeUpdates(Program* program, PassLog* log) {
     }
     const char* what = stage == Stage::kCommit ? "commits" : "updates";
     if (large > 0) {
-      rewriter.Missed(absl::StrCat(what, " of ", kSmall, " elements and more stay alone (", large,
-                                   "): all threads work at each"));
+      rewriter.Missed(
+          absl::StrCat(what, " of ", kSmall, " elements and more stay alone (", large, "): all threads work at each"));
     }
     if (small.size() < 2) continue;
-    GRADUS_RETURN_IF_ERROR(Merge(&rewriter, small, absl::StrCat("gradus/", what)));
-    rewriter.Did(absl::StrCat(small.size(), " small ", what, " are one: ", Describe(rewriter.node(small.front())),
-                              small.size() > 2 ? " to " : " and ", Describe(rewriter.node(small.back()))));
+    const size_t groups = (small.size() + kMostTogether - 1) / kMostTogether;
+    for (size_t group = 0; group < groups; ++group) {
+      const std::vector<int> members(small.begin() + small.size() * group / groups,
+                                     small.begin() + small.size() * (group + 1) / groups);
+      GRADUS_RETURN_IF_ERROR(
+          Merge(&rewriter, members,
+                group == 0 ? absl::StrCat("gradus/", what) : absl::StrCat("gradus/", what, "_", group + 1)));
+    }
+    rewriter.Did(absl::StrCat(small.size(), " small ", what,
+                              groups == 1 ? " are one: " : absl::StrCat(" are ", groups, ": "),
+                              Describe(rewriter.node(small.front())), small.size() > 2 ? " to " : " and ",
+                              Describe(rewriter.node(small.back()))));
   }
   return rewriter.Finish();
 }

@@ -66,8 +66,7 @@ TEST(PngTest, DecodesEveryKind) {
   EXPECT_EQ(decode({0, 1}, 4, 1, "\x50", 1), (std::vector<int>{0, 255, 0, 255}));
   EXPECT_EQ(decode({4, 8}, 2, 1, "\xc8\x80\x64\xff", 1), (std::vector<int>{100, 100}));  // alpha over black
   EXPECT_EQ(decode({6, 8}, 1, 1, "\x0a\x14\x1e\xff", 3), (std::vector<int>{10, 20, 30}));
-  EXPECT_EQ(decode({3, 8}, 3, 1, std::string("\0\x01\x02", 3), 3),
-            (std::vector<int>{255, 0, 0, 0, 128, 0, 0, 0, 255}));
+  EXPECT_EQ(decode({3, 8}, 3, 1, std::string("\0\x01\x02", 3), 3), (std::vector<int>{255, 0, 0, 0, 128, 0, 0, 0, 255}));
   const Tensor picture = SmoothImage(3, 13, 21);
   const std::string pixels = InterleaveChannels(picture);
   const absl::Span<const uint8_t> values = picture.values<uint8_t>();

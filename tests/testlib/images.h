@@ -17,8 +17,8 @@ std::string Jpeg(const Tensor& image, int quality = 95);
 std::string Png(const Tensor& image);
 std::string ProgressiveJpeg(const Tensor& image);
 
-// A PNG file of any kind, by libspng's numbers: `pixels` are as the kind has them, rows of whole bytes; 16-bit samples in
-// the machine's order. A palette has red at 0, half transparent green at 1 and blue from 2 on.
+// A PNG file of any kind, by libspng's numbers: `pixels` are as the kind has them, rows of whole bytes; 16-bit samples
+// in the machine's order. A palette has red at 0, half transparent green at 1 and blue from 2 on.
 struct PngKind {
   int color_type = 2;  // 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
   int bit_depth = 8;

@@ -50,8 +50,9 @@ TEST_F(MistakesTest, OfTheModel) {
         "  its input 'label' is i32[16], from model.textproto:3:1");
   Model({{"dense { units: 10 }", "dense { units: 10 } share { variable: \"weigths\" with: \"fc1/weights\" }"}},
         "model.textproto:7:44: 'logits' has no parameter 'weigths' to share; did you mean 'weights'?");
-  Model({{"metric { name: \"top1\"", "metric { name: \"loss\""}},
-        "model.textproto:9:10: a metric cannot be called 'loss': evaluations report the sum of all losses by this name");
+  Model(
+      {{"metric { name: \"top1\"", "metric { name: \"loss\""}},
+      "model.textproto:9:10: a metric cannot be called 'loss': evaluations report the sum of all losses by this name");
   Model({{"kernel: 5", "kernel: 50"}},
         "model.textproto:4:42: 'conv1': the window [50, 50] is larger than the padded input [28, 28]\n"
         "  its input 'image' is f32[16, 1, 28, 28], from model.textproto:2:1");
