@@ -9,11 +9,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/shape.h"
 #include "core/text_proto.h"
 #include "graph/blocks.h"
 #include "graph/layer_order.h"
 #include "graph/merge_defaults.h"
+#include "graph/model_text.h"
 #include "graph/stamp.h"
 
 namespace gradus {
@@ -22,13 +22,6 @@ namespace {
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 using ::google::protobuf::RepeatedPtrField;
-
-// What stands in the model's own file.
-Origin InModel(std::string path) { return Origin{0, std::move(path), nullptr}; }
-
-std::string Called(absl::string_view what, absl::string_view name) {
-  return name.empty() ? absl::StrCat("a ", what, " without a name") : absl::StrCat(what, " '", name, "'");
-}
 
 // One pass for each thing that can be wrong, all of them in any case:
 //   1. names and blocks: a flat list of layers (graph/stamp.h);
@@ -46,10 +39,6 @@ class Expander {
   std::vector<Origin> TakeOrigins() { return std::move(origins_); }
 
  private:
-  void CheckNames();
-  void CheckDims(int index);
-  void CheckVariableDims(int index);
-  void CheckDefaults();
   void ExpandOperation(absl::string_view what, const std::string& name, const Origin& where, Message* message);
   void ExpandProjection(Residual* residual);
   void ExpandLayerInputs(int index);
@@ -94,8 +83,7 @@ absl::Status Expander::Run() {
   model_.clear_block();
   model_.clear_import();
   if (text_.layer().empty()) mistakes_.Add(InModel(""), "", "the model has no layer");
-  CheckNames();
-  CheckDefaults();
+  CheckText(text_, &mistakes_);
   const BlockTable blocks(models_, &mistakes_);
   stamped_ = StampLayers(models_, blocks, &mistakes_);
   if (stamped_.too_large) return mistakes_.ToStatus();
@@ -118,67 +106,6 @@ absl::Status Expander::Run() {
   ExpandOutputs();
   SortLayers();
   return mistakes_.ToStatus();
-}
-
-// Those of losses and metrics; StampLayers sees the others.
-void Expander::CheckNames() {
-  absl::flat_hash_map<std::string, std::string> paths;  // the names so far, each with its path
-  const auto check = [&](absl::string_view what, const std::string& name, int index) {
-    const std::string path = ElementPath(what, index), name_path = path + ".name";
-    if (name.empty()) return mistakes_.Add(InModel(name_path), "", absl::StrCat(what, " without a name"));
-    const std::string mistake = NameMistake(name, /*may_have_dots=*/false);
-    if (!mistake.empty()) mistakes_.Add(InModel(name_path), "", absl::StrCat(Called(what, name), " ", mistake));
-    const auto [first, added] = paths.try_emplace(name, name_path);
-    if (added) return;
-    mistakes_.Add(InModel(name_path), "",
-                  absl::StrCat("a second '", name, "': the first is at ",
-                               mistakes_.Place(InModel(first->second), "").ToString()));
-  };
-  for (int i = 0; i < text_.input_size(); ++i) CheckDims(i);
-  for (int i = 0; i < text_.variable_size(); ++i) CheckVariableDims(i);
-  for (int i = 0; i < text_.loss_size(); ++i) check("loss", text_.loss(i).name(), i);
-  for (int i = 0; i < text_.metric_size(); ++i) {
-    check("metric", text_.metric(i).name(), i);
-    if (text_.metric(i).name() == "loss") {
-      mistakes_.Add(InModel(ElementPath("metric", i) + ".name"), "",
-                    "a metric cannot be called 'loss': evaluations report the sum of all losses by this name");
-    }
-  }
-}
-
-void Expander::CheckDims(int index) {
-  const Input& input = text_.input(index);
-  const Origin where = InModel(ElementPath("input", index));
-  std::vector<int64_t> dims = {1};  // the batch
-  for (int i = 0; i < input.dims_size(); ++i) {
-    const int64_t dim = input.dims(i);
-    dims.push_back(std::max<int64_t>(dim, 1));
-    if (dim >= 1 || dim == -1) continue;
-    mistakes_.Add(where, ElementPath("dims", i),
-                  absl::StrCat(Called("input", input.name()), " has dimension ", dim,
-                               "; it must be above 0, or -1 if it is bound later"));
-  }
-  const absl::StatusOr<Shape> shape = Shape::Make(dims);
-  if (shape.ok()) return;
-  mistakes_.Add(where, "dims",
-                absl::StrCat(Called("input", input.name()), " with its batch: ", shape.status().message()));
-}
-
-void Expander::CheckVariableDims(int index) {
-  const SharedVariable& variable = text_.variable(index);
-  for (int i = 0; i < variable.dims_size(); ++i) {
-    if (variable.dims(i) >= 1) continue;
-    mistakes_.Add(
-        InModel(ElementPath("variable", index)), ElementPath("dims", i),
-        absl::StrCat(Called("variable", variable.name()), " has dimension ", variable.dims(i), "; it must be above 0"));
-  }
-}
-
-void Expander::CheckDefaults() {
-  if (text_.defaults().residual().layer_size() > 0 || text_.defaults().concat().branch_size() > 0) {
-    mistakes_.Add(InModel("defaults"), text_.defaults().concat().branch_size() > 0 ? "concat" : "residual",
-                  "layers inside others cannot be defaults; write a block");
-  }
 }
 
 void Expander::ExpandOperation(absl::string_view what, const std::string& name, const Origin& where, Message* message) {

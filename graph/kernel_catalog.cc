@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "core/onednn.h"
 #include "core/status_macros.h"
 #include "graph/kernel_name.h"
@@ -18,11 +17,6 @@ constexpr size_t kMostInputsToCompare = 8;
 
 bool IsImage(const TensorType& type) {
   return type.dtype == DType::kFloat32 && type.shape.rank() >= 3 && type.shape.rank() <= 5;
-}
-
-bool IsPlainLoops(const Candidate& candidate) {
-  if (!absl::StartsWith(candidate.implementation, "onednn:")) return false;
-  return absl::StrContains(candidate.implementation, "ref") || absl::StrContains(candidate.implementation, "simple");
 }
 
 bool SameCandidate(const Candidate& a, const Candidate& b) {

@@ -15,6 +15,7 @@
 #include "graph/builtin_ops.h"
 #include "graph/initializer.h"
 #include "graph/parameter_names.h"
+#include "graph/term_mask.h"
 #include "proto/model.pb.h"
 
 namespace gradus {
@@ -323,20 +324,6 @@ class Lowering {
     return TermValues{*output, masks.empty() ? Value{} : masks[0]};
   }
 
-  absl::StatusOr<Value> AddMaskNode(absl::string_view op, const std::string& name, std::vector<Value> inputs,
-                                    const SourceLocation& where) {
-    return network_.graph.Add({op, name, std::move(inputs), {}, where, Stage::kCompute, -1});
-  }
-
-  // A mask as f32.
-  absl::StatusOr<Value> MaskWeights(Value mask, const std::string& name, const SourceLocation& where) {
-    const TensorType ones = {DType::kFloat32, network_.graph.type(mask).shape};
-    GRADUS_ASSIGN_OR_RETURN(
-        Value one,
-        network_.graph.Add({"Fill", absl::StrCat(name, "/ones"), {}, FillAttrs{ones, 1}, where, Stage::kCompute, -1}));
-    return AddMaskNode("ApplyMask", absl::StrCat(name, "/mask"), {one, mask}, where);
-  }
-
   // The mean by a mask is a plain mean of values whose weights sum up to their number. Evaluation divides once, by the
   // masks of all its batches.
   absl::Status AddLoss(int i) {
@@ -358,16 +345,15 @@ class Lowering {
     if (!term.values.valid()) return absl::OkStatus();
     LossTerm lowered{loss.name(), loss.weight(), term.values, where, loss.reduction(), Value{}};
     if (term.mask.valid()) {
-      const SourceLocation mask_where = model_.Where(absl::StrCat(path, ".mask"));
+      const TermMask masking(&network_.graph, loss.name(), model_.Where(absl::StrCat(path, ".mask")));
+      const bool trains = options_.mode == Mode::kTrain;
       Value mask = term.mask;
-      if (by_mask && options_.mode == Mode::kTrain) {
-        GRADUS_ASSIGN_OR_RETURN(mask,
-                                AddMaskNode("NormalizeMask", absl::StrCat(loss.name(), "/mask"), {mask}, mask_where));
+      if (by_mask && trains) {
+        GRADUS_ASSIGN_OR_RETURN(mask, masking.Normalize(mask));
       }
-      GRADUS_ASSIGN_OR_RETURN(lowered.values, AddMaskNode("ApplyMask", absl::StrCat(loss.name(), "/masked"),
-                                                          {term.values, mask}, mask_where));
-      if (by_mask && options_.mode != Mode::kTrain) {
-        GRADUS_ASSIGN_OR_RETURN(lowered.mask, MaskWeights(mask, loss.name(), mask_where));
+      GRADUS_ASSIGN_OR_RETURN(lowered.values, masking.Apply(term.values, mask));
+      if (by_mask && !trains) {
+        GRADUS_ASSIGN_OR_RETURN(lowered.mask, masking.Weights(mask));
       }
     }
     network_.losses.push_back(std::move(lowered));
@@ -387,10 +373,9 @@ class Lowering {
     }
     MetricTerm lowered{metric.name(), term.values, entry, Value{}};
     if (term.mask.valid()) {
-      const SourceLocation where = model_.Where(absl::StrCat("metric[", i, "].mask"));
-      GRADUS_ASSIGN_OR_RETURN(lowered.values, AddMaskNode("ApplyMask", absl::StrCat(metric.name(), "/masked"),
-                                                          {term.values, term.mask}, where));
-      GRADUS_ASSIGN_OR_RETURN(lowered.mask, MaskWeights(term.mask, metric.name(), where));
+      const TermMask masking(&network_.graph, metric.name(), model_.Where(absl::StrCat("metric[", i, "].mask")));
+      GRADUS_ASSIGN_OR_RETURN(lowered.values, masking.Apply(term.values, term.mask));
+      GRADUS_ASSIGN_OR_RETURN(lowered.mask, masking.Weights(term.mask));
     }
     network_.metrics.push_back(std::move(lowered));
     return absl::OkStatus();

@@ -9,6 +9,10 @@ namespace gradus {
 
 std::string ElementPath(absl::string_view field, int index) { return absl::StrCat(field, "[", index, "]"); }
 
+std::string Called(absl::string_view what, absl::string_view name) {
+  return name.empty() ? absl::StrCat("a ", what, " without a name") : absl::StrCat(what, " '", name, "'");
+}
+
 std::string NameMistake(absl::string_view name, bool may_have_dots) {
   constexpr size_t kLongest = 1000;
   if (name.size() > kLongest) return absl::StrCat("has a name of ", name.size(), " characters; at most ", kLongest);

@@ -20,6 +20,9 @@ namespace gradus {
 // "layer[3]".
 std::string ElementPath(absl::string_view field, int index);
 
+// "layer 'conv1'", "a layer without a name".
+std::string Called(absl::string_view what, absl::string_view name);
+
 // What is wrong with the characters of a name, or "".
 std::string NameMistake(absl::string_view name, bool may_have_dots);
 

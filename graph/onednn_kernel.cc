@@ -107,9 +107,18 @@ Candidate OneDnnCandidate(const dnnl::primitive_desc_base& desc, const std::vect
   return candidate;
 }
 
-bool IsPlainLoops(const dnnl::primitive_desc_base& desc) {
-  const std::string name = ImplementationName(desc);
-  return absl::StrContains(name, "ref") || absl::StrContains(name, "simple");
+namespace {
+
+bool IsNameOfPlainLoops(absl::string_view implementation) {
+  return absl::StrContains(implementation, "ref") || absl::StrContains(implementation, "simple");
+}
+
+}  // namespace
+
+bool IsPlainLoops(const dnnl::primitive_desc_base& desc) { return IsNameOfPlainLoops(ImplementationName(desc)); }
+
+bool IsPlainLoops(const Candidate& candidate) {
+  return absl::StartsWith(candidate.implementation, "onednn:") && IsNameOfPlainLoops(candidate.implementation);
 }
 
 absl::Status CheckSizes(const KernelContext& context) {

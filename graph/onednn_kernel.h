@@ -40,6 +40,7 @@ Candidate OneDnnCandidate(const dnnl::primitive_desc_base& desc, const std::vect
 
 // oneDNN's plain loops ("ref:any", "simple:any"), which our own are faster than.
 bool IsPlainLoops(const dnnl::primitive_desc_base& desc);
+bool IsPlainLoops(const Candidate& candidate);
 
 // An error if a dimension of an input or output is 2^31 or more: oneDNN's kernels count in 32 bits.
 absl::Status CheckSizes(const KernelContext& context);

@@ -45,6 +45,9 @@ SourceLocation PlaceOf(absl::Span<const SourceMap> files, const Origin& origin, 
 // Whether an argument has set that field, or a message around it.
 bool IsBound(const Origin& origin, absl::string_view field);
 
+// What stands in the model's own file.
+inline Origin InModel(std::string path) { return Origin{0, std::move(path), nullptr}; }
+
 // The mistakes of a model. What is wrong in a block is told once, though it is wrong in each copy.
 class MistakeList {
  public:

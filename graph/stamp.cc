@@ -14,8 +14,6 @@
 namespace gradus {
 namespace {
 
-std::string LayerLabel(absl::string_view name) { return absl::StrCat("layer '", name, "'"); }
-
 // A list of layers in its surroundings.
 struct Frame {
   int scope = Names::kModel;
@@ -157,8 +155,7 @@ std::vector<int> Stamper::InputsOf(const Layer& layer, const Origin& where, cons
   if (!inputs.empty()) return inputs;
   if (previous >= 0) return {previous};
   mistakes_->Add(where, "",
-                 absl::StrCat(layer.name().empty() ? "a layer without a name" : LayerLabel(layer.name()),
-                              " has nothing to take: the model has no input"));
+                 absl::StrCat(Called("layer", layer.name()), " has nothing to take: the model has no input"));
   return {Broken()};
 }
 
@@ -167,7 +164,7 @@ Phase Stamper::CombinedPhase(const Layer& layer, const Origin& where, const Fram
     return layer.only() == ALWAYS ? frame.only : layer.only();
   }
   mistakes_->Add(where, "only",
-                 absl::StrCat(LayerLabel(FullName(frame, layer.name())),
+                 absl::StrCat(Called("layer", FullName(frame, layer.name())),
                               " never runs: it is marked 'only: ", Phase_Name(layer.only()),
                               "' inside a layer marked 'only: ", Phase_Name(frame.only), "'"));
   return frame.only;
@@ -200,7 +197,7 @@ int Stamper::Emit(Layer* layer, const Origin& where, const Frame& frame, std::ve
 
 bool Stamper::MayNest(const std::string& name, const Origin& where, const Frame& frame) {
   if (frame.depth < kDeepestNesting) return true;
-  mistakes_->Add(where, "", absl::StrCat(LayerLabel(name), " is nested more than ", kDeepestNesting, " deep"));
+  mistakes_->Add(where, "", absl::StrCat(Called("layer", name), " is nested more than ", kDeepestNesting, " deep"));
   return false;
 }
 
@@ -210,10 +207,10 @@ int Stamper::StampInside(Layer* layer, const Origin& where, const Frame& frame, 
   if (!MayNest(name, where, frame)) return Broken();
   if (inputs.size() != 1) {
     mistakes_->Add(where, "",
-                   absl::StrCat(LayerLabel(name), " holds layers, so it takes 1 input; it has ", inputs.size()));
+                   absl::StrCat(Called("layer", name), " holds layers, so it takes 1 input; it has ", inputs.size()));
   }
   if (!layer->share().empty()) {
-    mistakes_->Add(where, "share", absl::StrCat(LayerLabel(name), " holds layers: say 'share' in those"));
+    mistakes_->Add(where, "share", absl::StrCat(Called("layer", name), " holds layers: say 'share' in those"));
   }
   const bool residual = layer->has_residual();
   std::vector<int> outputs;
@@ -233,7 +230,7 @@ int Stamper::StampInside(Layer* layer, const Origin& where, const Frame& frame, 
 // Whether the layer's use makes sense.
 bool Stamper::MayUse(const Layer& layer, const Origin& where, const Frame& frame, size_t inputs) {
   const Use& use = layer.use();
-  const std::string label = LayerLabel(FullName(frame, layer.name()));
+  const std::string label = Called("layer", FullName(frame, layer.name()));
   const int block = blocks_.Find(use.block());
   const auto mistake = [&](absl::string_view field, absl::string_view message) {
     mistakes_->Add(where, field, absl::StrCat(label, " ", message));
@@ -335,7 +332,7 @@ void Stamper::ShareUses() {
   for (const SharedUse& shared : shared_uses_) {
     const auto mistake = [&](absl::string_view message) {
       mistakes_->Add(shared.where, "",
-                     absl::StrCat(LayerLabel(shared.user), " shares with '", shared.with, "', ", message));
+                     absl::StrCat(Called("layer", shared.user), " shares with '", shared.with, "', ", message));
     };
     const int entry = stamped_.names.FindEntry(shared.with, shared.scope);
     const auto other = uses_.find(entry);

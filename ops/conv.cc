@@ -10,6 +10,7 @@
 #include "graph/gradient.h"
 #include "graph/layer.h"
 #include "graph/op.h"
+#include "ops/conv_fields.h"
 #include "ops/formula.h"
 #include "ops/functions.h"
 #include "ops/matmul.h"
@@ -185,27 +186,6 @@ REGISTER_OP(ConvBackwardWeights)
     .Types(ConvBackwardWeightsTypes)
     .Gradient(ConvBackwardWeightsGradient)
     .Macs(BackwardWeightsMacs);
-
-WindowFields FieldsOf(const Conv& config) {
-  WindowFields fields;
-  fields.kernel = config.kernel();
-  fields.stride = config.stride();
-  fields.dilation = config.dilation();
-  fields.pad = config.pad();
-  if (config.has_padding()) fields.padding = config.padding();
-  return fields;
-}
-
-absl::Status CheckChannels(const LayerContext& context, const Conv& config, int64_t channels) {
-  if (!config.has_filters()) return context.Error("", "has no filters: the number of output channels");
-  if (config.filters() < 1) {
-    return context.Error("filters", absl::StrCat("filters is ", config.filters(), "; expected 1 or more"));
-  }
-  const int64_t groups = config.groups();
-  if (groups >= 1 && channels % groups == 0 && config.filters() % groups == 0) return absl::OkStatus();
-  return context.Error("groups", absl::StrCat("groups is ", groups, "; expected a divisor of the ", channels,
-                                              " input channels and of the ", config.filters(), " filters"));
-}
 
 // The convolution as a product of matrices for each group: weights [G, F / G, C / G x taps] by columns
 // [N, G, C / G x taps, outputs]. A bias is added to each row.

@@ -9,6 +9,7 @@
 #include "graph/layer.h"
 #include "ops/binary.h"
 #include "ops/conv.h"
+#include "ops/conv_fields.h"
 #include "ops/norm_activation.h"
 #include "ops/reshape.h"
 #include "ops/window.h"
@@ -16,16 +17,6 @@
 
 namespace gradus {
 namespace {
-
-WindowFields FieldsOf(const ConvTranspose& config) {
-  WindowFields fields;
-  fields.kernel = config.kernel();
-  fields.stride = config.stride();
-  fields.dilation = config.dilation();
-  fields.pad = config.pad();
-  if (config.has_padding()) fields.padding = config.padding();
-  return fields;
-}
 
 // An input of the convolution whose output has these spatial dimensions.
 absl::StatusOr<TensorType> ImageOf(const Dims& spatial) {
@@ -65,17 +56,6 @@ absl::StatusOr<Dims> OutputPadding(const LayerContext& context, const ConvTransp
                                       "; expected 0 or more, and less than the stride, ", window.stride[i]));
   }
   return padding;
-}
-
-absl::Status CheckChannels(const LayerContext& context, const ConvTranspose& config, int64_t channels) {
-  if (!config.has_filters()) return context.Error("", "has no filters: the number of output channels");
-  if (config.filters() < 1) {
-    return context.Error("filters", absl::StrCat("filters is ", config.filters(), "; expected 1 or more"));
-  }
-  const int64_t groups = config.groups();
-  if (groups >= 1 && channels % groups == 0 && config.filters() % groups == 0) return absl::OkStatus();
-  return context.Error("groups", absl::StrCat("groups is ", groups, "; expected a divisor of the ", channels,
-                                              " input channels and of the ", config.filters(), " filters"));
 }
 
 // y + b, b as f32[filters, 1, ...].

@@ -36,58 +36,39 @@ struct RmsPropStep {
   float average, epsilon, momentum;
 };
 
-GRADUS_MULTIVERSION void RmsProp(const Part& p, Step step, RmsPropStep r) {
+template <bool Centered, bool Momentum>
+GRADUS_INLINE void RmsPropLoop(const Part& p, Step step, RmsPropStep r) {
   const float* const __restrict g = p.g;
 #pragma omp simd
   for (int64_t i = 0; i < p.n; ++i) {
     const float gradient = Decayed(p.w[i], g[i], step);
     const float square = r.average * p.s[i] + (1 - r.average) * gradient * gradient;
     p.s_out[i] = square;
-    p.w_out[i] = p.w[i] - step.rate * gradient / (std::sqrt(square) + r.epsilon);
+    float variance = square;
+    if constexpr (Centered) {
+      const float mean = r.average * p.m[i] + (1 - r.average) * gradient;
+      p.m_out[i] = mean;
+      variance = std::max(square - mean * mean, 0.0f);
+    }
+    if constexpr (Momentum) {
+      const float velocity = r.momentum * p.v[i] + gradient / (std::sqrt(variance) + r.epsilon);
+      p.v_out[i] = velocity;
+      p.w_out[i] = p.w[i] - step.rate * velocity;
+    } else {
+      p.w_out[i] = p.w[i] - step.rate * gradient / (std::sqrt(variance) + r.epsilon);
+    }
   }
 }
 
+GRADUS_MULTIVERSION void RmsProp(const Part& p, Step step, RmsPropStep r) { RmsPropLoop<false, false>(p, step, r); }
 GRADUS_MULTIVERSION void RmsPropCentered(const Part& p, Step step, RmsPropStep r) {
-  const float* const __restrict g = p.g;
-#pragma omp simd
-  for (int64_t i = 0; i < p.n; ++i) {
-    const float gradient = Decayed(p.w[i], g[i], step);
-    const float square = r.average * p.s[i] + (1 - r.average) * gradient * gradient;
-    const float mean = r.average * p.m[i] + (1 - r.average) * gradient;
-    p.s_out[i] = square;
-    p.m_out[i] = mean;
-    const float variance = std::max(square - mean * mean, 0.0f);
-    p.w_out[i] = p.w[i] - step.rate * gradient / (std::sqrt(variance) + r.epsilon);
-  }
+  RmsPropLoop<true, false>(p, step, r);
 }
-
 GRADUS_MULTIVERSION void RmsPropMomentum(const Part& p, Step step, RmsPropStep r) {
-  const float* const __restrict g = p.g;
-#pragma omp simd
-  for (int64_t i = 0; i < p.n; ++i) {
-    const float gradient = Decayed(p.w[i], g[i], step);
-    const float square = r.average * p.s[i] + (1 - r.average) * gradient * gradient;
-    const float velocity = r.momentum * p.v[i] + gradient / (std::sqrt(square) + r.epsilon);
-    p.s_out[i] = square;
-    p.v_out[i] = velocity;
-    p.w_out[i] = p.w[i] - step.rate * velocity;
-  }
+  RmsPropLoop<false, true>(p, step, r);
 }
-
 GRADUS_MULTIVERSION void RmsPropCenteredMomentum(const Part& p, Step step, RmsPropStep r) {
-  const float* const __restrict g = p.g;
-#pragma omp simd
-  for (int64_t i = 0; i < p.n; ++i) {
-    const float gradient = Decayed(p.w[i], g[i], step);
-    const float square = r.average * p.s[i] + (1 - r.average) * gradient * gradient;
-    const float mean = r.average * p.m[i] + (1 - r.average) * gradient;
-    const float variance = std::max(square - mean * mean, 0.0f);
-    const float velocity = r.momentum * p.v[i] + gradient / (std::sqrt(variance) + r.epsilon);
-    p.s_out[i] = square;
-    p.m_out[i] = mean;
-    p.v_out[i] = velocity;
-    p.w_out[i] = p.w[i] - step.rate * velocity;
-  }
+  RmsPropLoop<true, true>(p, step, r);
 }
 
 // s: averages of squared gradients; m: of squared steps.

@@ -11,11 +11,13 @@
 
 #include <oneapi/dnnl/dnnl_types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "core/layout.h"
+#include "core/parallel.h"
 #include "core/shape.h"
 #include "ops/conv.h"
 
@@ -55,6 +57,25 @@ struct ConvRuns {
 
   // The image, by way of `copy` when there is padding: f32[padded_size], which holds zeros or an earlier image.
   const float* Pad(const float* image, float* copy) const;
+};
+
+// Floats in whole cache lines, so that threads' pieces of scratch memory have none in common.
+inline int64_t WholeLines(int64_t floats) { return (floats + 15) / 16 * 16; }
+
+// Images split into a part for each thread.
+struct ImageParts {
+  ImageParts(const ConvRuns& runs, int threads)
+      : count(std::clamp<int64_t>(threads, 1, runs.images)), images(runs.images) {}
+  int64_t begin(int64_t part) const { return images * part / count; }
+
+  template <typename Body>  // body(part)
+  void ForEach(const Body& body) const {
+    ParallelFor(count, 1, [&](int64_t first, int64_t last) {
+      for (int64_t part = first; part < last; ++part) body(part);
+    });
+  }
+
+  int64_t count, images;
 };
 
 // Where an element lies, by axis: the sum of offsets[axis][index along axis] over all axes.

@@ -23,24 +23,7 @@ constexpr int64_t kFirstLevelCache = 16 << 10;  // bytes of it that weights may 
 constexpr int64_t kSecondLevelCache = 256 << 10;
 constexpr int64_t kBlock = 8;  // filters in a block of dy
 
-int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
-
-// The batch is split into parts, each with scratch memory of its own.
-struct Parts {
-  int64_t count;
-  int64_t images;
-  Parts(const ConvRuns& runs, int threads) : count(std::clamp<int64_t>(threads, 1, runs.images)), images(runs.images) {}
-  int64_t begin(int64_t part) const { return images * part / count; }
-
-  template <typename Body>  // body(part)
-  void ForEach(const Body& body) const {
-    ParallelFor(count, 1, [&](int64_t first, int64_t last) {
-      for (int64_t part = first; part < last; ++part) body(part);
-    });
-  }
-};
-
-int64_t CopyFloats(const ConvRuns& runs) { return runs.padded() ? Aligned(runs.padded_size) : 0; }
+int64_t CopyFloats(const ConvRuns& runs) { return runs.padded() ? WholeLines(runs.padded_size) : 0; }
 
 Layout PlainVector(int64_t size) { return Layout::Plain({DType::kFloat32, Shape{size}}); }
 
@@ -207,7 +190,7 @@ std::optional<Candidate> DirectConvForward(const ConvRuns& conv, const Shape& x,
                                            int threads) {
   if (conv.filters < kTileGemmLeastN) return std::nullopt;
   const Runs runs = std::make_shared<const ConvRuns>(conv);
-  const Parts parts(conv, threads);
+  const ImageParts parts(conv, threads);
   std::vector<int64_t> tap_weights;
   for (int64_t tap = 0; tap < conv.taps(); ++tap) tap_weights.push_back(tap * conv.tap_weights());
   std::vector<Layout> inputs = {conv.channels_last ? ChannelsLast(x) : Layout::Plain({DType::kFloat32, x}),
@@ -238,12 +221,12 @@ std::optional<Candidate> DirectConvBackwardWeights(const ConvRuns& conv, const S
   if (std::max(LanesUsed(conv.run), LanesUsed(conv.filters)) == 0) return std::nullopt;
   if (sums.blocked() && (sums.runs_last || *y_lanes != kBlock)) return std::nullopt;
   const Runs runs = std::make_shared<const ConvRuns>(conv);
-  const Parts parts(conv, threads);
+  const ImageParts parts(conv, threads);
   const Layout layout = WeightsLayout(conv, wanted);
   const auto target = std::make_shared<const Target>(PlaceWeights(conv, sums.runs_last, layout));
   // Each part's memory: its dw, its db, the db of one image, the padded copy.
   const int64_t weights = conv.taps() * sums.tap, lanes = *y_lanes, filters = sums.y.blocks * lanes;
-  const int64_t copy_at = Aligned(weights + 2 * filters), part_floats = copy_at + CopyFloats(conv);
+  const int64_t copy_at = WholeLines(weights + 2 * filters), part_floats = copy_at + CopyFloats(conv);
   const auto run = [=](const Buffers& buffers) {
     float* const scratch = static_cast<float*>(buffers.scratch);
     parts.ForEach([&](int64_t part) {

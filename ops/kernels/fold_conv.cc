@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "core/parallel.h"
 #include "graph/onednn_kernel.h"
 #include "ops/kernels/channel_layout.h"
 #include "ops/kernels/multiversion.h"
@@ -54,7 +53,7 @@ class FoldConv {
       : runs_(runs),
         x_(x, x_lanes),
         y_(y, y_lanes),
-        parts_(std::clamp<int64_t>(threads, 1, runs.images)),
+        parts_(runs, threads),
         product_columns_(runs.taps() * runs.run),
         padded_positions_(runs.padded_size / x_.channels) {
     const int64_t row_floats = std::max<int64_t>(1, runs.columns * product_columns_);
@@ -64,28 +63,25 @@ class FoldConv {
     }
   }
 
-  int64_t scratch_bytes() const { return parts_ * part_floats() * static_cast<int64_t>(sizeof(float)); }
+  int64_t scratch_bytes() const { return parts_.count * part_floats() * static_cast<int64_t>(sizeof(float)); }
 
   void Run(const Buffers& buffers) const {
-    ParallelFor(parts_, 1, [&](int64_t first, int64_t last) {
-      for (int64_t part = first; part < last; ++part) {
-        const Scratch scratch(*this, static_cast<float*>(buffers.scratch) + part * part_floats());
-        for (int64_t image = runs_.images * part / parts_; image < runs_.images * (part + 1) / parts_; ++image) {
-          float* const dx = buffers.out<float>(0) + image * ImageFloats(x_);
-          FoldImage(buffers.in<float>(0) + image * ImageFloats(y_), buffers.in<float>(1), scratch,
-                    runs_.padded() ? scratch.padded : dx);
-          if (runs_.padded()) Crop(scratch.padded, dx);
-        }
+    parts_.ForEach([&](int64_t part) {
+      const Scratch scratch(*this, static_cast<float*>(buffers.scratch) + part * part_floats());
+      for (int64_t image = parts_.begin(part); image < parts_.begin(part + 1); ++image) {
+        float* const dx = buffers.out<float>(0) + image * ImageFloats(x_);
+        FoldImage(buffers.in<float>(0) + image * ImageFloats(y_), buffers.in<float>(1), scratch,
+                  runs_.padded() ? scratch.padded : dx);
+        if (runs_.padded()) Crop(scratch.padded, dx);
       }
     });
   }
 
  private:
   static int64_t ImageFloats(const ChannelSizes& sizes) { return sizes.blocks * sizes.positions * sizes.lanes; }
-  static int64_t Aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
-  int64_t product_floats() const { return Aligned(rows_at_once_ * runs_.columns * product_columns_); }
-  int64_t joined_floats() const { return y_.blocks > 1 ? Aligned(rows_at_once_ * runs_.columns * y_.channels) : 0; }
-  int64_t padded_floats() const { return runs_.padded() ? Aligned(x_.blocks * padded_positions_ * x_.lanes) : 0; }
+  int64_t product_floats() const { return WholeLines(rows_at_once_ * runs_.columns * product_columns_); }
+  int64_t joined_floats() const { return y_.blocks > 1 ? WholeLines(rows_at_once_ * runs_.columns * y_.channels) : 0; }
+  int64_t padded_floats() const { return runs_.padded() ? WholeLines(x_.blocks * padded_positions_ * x_.lanes) : 0; }
   int64_t part_floats() const { return product_floats() + joined_floats() + padded_floats(); }
 
   // A part's memory.
@@ -150,7 +146,7 @@ class FoldConv {
 
   const ConvRuns runs_;  // of dx channels last
   const ChannelSizes x_, y_;
-  const int64_t parts_;
+  const ImageParts parts_;
   const int64_t product_columns_;
   const int64_t padded_positions_;
   int64_t rows_at_once_;

@@ -33,8 +33,8 @@ struct ImageConv {
   int64_t panels() const { return (runs.filters + kPanel - 1) / kPanel; }
   int64_t last_width() const { return runs.filters - (panels() - 1) * kPanel; }
   int64_t depth() const { return runs.taps() * runs.run; }
-  int64_t weights() const { return (depth() * runs.filters + 15) / 16 * 16; }
-  int64_t copy() const { return runs.padded() ? (runs.padded_size + 15) / 16 * 16 : 0; }
+  int64_t weights() const { return WholeLines(depth() * runs.filters); }
+  int64_t copy() const { return runs.padded() ? WholeLines(runs.padded_size) : 0; }
   int64_t scratch_bytes() const { return (weights() + parts * copy()) * static_cast<int64_t>(sizeof(float)); }
 
   // From w[t, r, f] to panels of w[t, r, some f].
