@@ -22,6 +22,8 @@ extern char** environ;
 namespace gradus {
 namespace {
 
+constexpr char kFont[] = "fontname=\"Helvetica,Arial,sans-serif\"";
+
 // Lines of a label in one string of the language.
 std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}}), "\"");
@@ -53,13 +55,15 @@ class Drawing {
 
   std::string Draw() {
     NoteRoles();
+    NoteAssigned();
     for (int i = 0; i < graph_.size(); ++i) {
       if (IsDrawn(i)) Place(i);
     }
-    absl::StrAppend(&text_, "digraph ", Quoted(title_), " {\n",
-                    "  node [shape=box style=\"rounded,filled\" fontname=\"sans-serif\" fontsize=10]\n",
-                    "  edge [fontname=\"sans-serif\" fontsize=8]\n");
-    DrawCluster(root_, "  ");
+    absl::StrAppend(&text_, "digraph ", Quoted(title_), " {\n", "  graph [", kFont, " fontsize=10]\n",
+                    "  node [shape=box style=\"rounded,filled\" margin=\"0.2,0.08\" ", kFont, " fontsize=10]\n",
+                    "  edge [", kFont, " fontsize=8]\n");
+    DrawCluster(forward_, "  ");
+    if (backward_.nodes > 0) DrawCluster(backward_, "  ");
     for (int i = 0; i < graph_.size(); ++i) {
       if (IsDrawn(i)) DrawEdges(i);
     }
@@ -70,10 +74,22 @@ class Drawing {
  private:
   bool IsBackward(int node) const { return node >= network_.forward_nodes; }
 
-  // Parameters are named where they are read; so are constants, which have no input either.
+  // Parameters are named where they are read. What only makes the next state (running statistics) is left out, as are
+  // constants.
   bool IsDrawn(int node) const {
     const Node& n = graph_.node(node);
-    return graph_.variable_of(node) < 0 && (!n.inputs.empty() || !n.op->has_no_gradient() || n.op->is_source());
+    return graph_.variable_of(node) < 0 && !only_assigned_[node] && (!n.inputs.empty() || n.op->is_source());
+  }
+
+  void NoteAssigned() {
+    std::vector<int> reads(graph_.size(), 0), assigns(graph_.size(), 0);
+    for (const Node& node : graph_.nodes()) {
+      for (const Value input : node.inputs) {
+        ++reads[input.node];
+        assigns[input.node] += node.op->is_sink();
+      }
+    }
+    for (int i = 0; i < graph_.size(); ++i) only_assigned_.push_back(reads[i] > 0 && reads[i] == assigns[i]);
   }
 
   void NoteRoles() {
@@ -96,11 +112,14 @@ class Drawing {
     std::vector<std::string> scopes = ScopesOf(name);
     const std::string own(name.substr(0, name.rfind("/gradient")));
     if (members_.contains(own)) scopes.push_back(own);
-    Cluster* cluster = &root_;
+    Cluster* cluster = IsBackward(node) ? &backward_ : &forward_;
     ++cluster->nodes;
     for (const std::string& scope : scopes) {
       std::unique_ptr<Cluster>& child = cluster->clusters[scope];
-      if (child == nullptr) child = std::make_unique<Cluster>(Cluster{scope, 0, {}, {}});
+      if (child == nullptr) {
+        child =
+            std::make_unique<Cluster>(Cluster{absl::StrCat(IsBackward(node) ? "gradients of " : "", scope), 0, {}, {}});
+      }
       cluster = child.get();
       ++cluster->nodes;
     }
@@ -112,7 +131,7 @@ class Drawing {
     const std::string inner = box ? indent + "  " : indent;
     if (box) {
       absl::StrAppend(&text_, indent, "subgraph ", Quoted("cluster_" + cluster.name), " {\n", inner,
-                      "label=", Quoted(cluster.name), " fontname=\"sans-serif\" fontsize=10 color=\"#a0a0a0\"\n");
+                      "label=", Quoted(cluster.name), " color=\"#a0a0a0\"\n");
     }
     for (const int node : cluster.own) DrawNode(node, inner);
     for (const auto& [name, child] : cluster.clusters) DrawCluster(*child, inner);
@@ -136,14 +155,17 @@ class Drawing {
                     roles != roles_.end() ? " penwidth=2" : "", "]\n");
   }
 
-  // What gradients take from the way forward is dashed.
+  // The way back is drawn from the bottom to the top, beside the way forward: its arrows are written from their heads
+  // to their tails. What it takes from the way forward is dashed, and has no say in where things are.
   void DrawEdges(int i) {
     for (const Value input : graph_.node(i).inputs) {
       if (!IsDrawn(input.node)) continue;
-      absl::StrAppend(&text_, "  n", input.node, " -> n", i);
       std::vector<std::string> attributes;
-      if (IsBackward(i) && !IsBackward(input.node)) attributes.push_back("style=dashed color=\"#808080\"");
+      const bool back = IsBackward(input.node);
+      if (back) attributes.push_back("dir=back");
+      if (IsBackward(i) && !back) attributes.push_back("style=dashed color=\"#808080\" constraint=false");
       if (input.output > 0) attributes.push_back(absl::StrCat("label=\"output ", input.output, "\""));
+      absl::StrAppend(&text_, "  n", back ? i : input.node, " -> n", back ? input.node : i);
       if (!attributes.empty()) absl::StrAppend(&text_, " [", absl::StrJoin(attributes, " "), "]");
       text_ += "\n";
     }
@@ -154,7 +176,8 @@ class Drawing {
   const Graph& graph_;
   absl::flat_hash_map<int, std::vector<std::string>> roles_;
   absl::flat_hash_map<std::string, int> members_;  // of each scope
-  Cluster root_;
+  std::vector<bool> only_assigned_;                // by node
+  Cluster forward_ = {"", 0, {}, {}}, backward_ = {"", 0, {}, {}};
   std::string text_;
 };
 

@@ -48,7 +48,9 @@ TEST_F(DrawTest, GradientsAreTheWayBack) {
   EXPECT_THAT(end.out, HasSubstr("DenseBackwardWeights  f32[3, 4]\\ngradient of a/1/weights\\ngradient of a/1/bias\" "
                                  "fillcolor=\"#f8e4d8\" penwidth=2]\n"));
   EXPECT_THAT(end.out, HasSubstr("\\ngradient of y/weights\""));
-  EXPECT_THAT(end.out, HasSubstr("[style=dashed color=\"#808080\"]"));
+  EXPECT_THAT(end.out, HasSubstr(" [dir=back]\n"));
+  EXPECT_THAT(end.out, HasSubstr("  subgraph \"cluster_gradients of a/1\" {\n"));
+  EXPECT_THAT(end.out, HasSubstr("[style=dashed color=\"#808080\" constraint=false]\n"));
 }
 
 TEST_F(DrawTest, FilesAndPictures) {
