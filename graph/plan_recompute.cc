@@ -10,7 +10,7 @@ namespace gradus {
 namespace {
 
 // What a thread does in a second, roughly. Only the ratio matters: it weighs convolutions against passes over memory.
-constexpr double kMacsPerSecond = 30e9;
+constexpr double kMacsPerSecond = 60e9;
 constexpr double kBytesPerSecond = 8e9;
 // Memory is always saved where that takes at most this part of a plan's time, and wins so many times this part of the
 // arena; but not where the arena is small anyway.
