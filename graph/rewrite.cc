@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <queue>
 
 #include "absl/strings/match.h"
@@ -11,14 +12,7 @@
 #include "graph/op.h"
 
 namespace gradus {
-namespace {
-
-const std::vector<int>& Nobody() {
-  static const auto* const nobody = new std::vector<int>;
-  return *nobody;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void Rebuild(Program* program, const Graph::Rebuilding& rebuilding) {
   std::vector<int> moved;
@@ -47,18 +41,39 @@ std::string JoinedName(absl::string_view first, absl::string_view second) {
 
 std::string Describe(const Node& node) { return absl::StrCat(node.op->name(), " '", node.name, "'"); }
 
-Rewriter::Rewriter(Program* program, PassLog* log) : program_(program), log_(log) {
-  const Graph& graph = program->graph;
-  readers_.resize(graph.size());
-  for (int i = 0; i < graph.size(); ++i) {
-    readers_[i].resize(graph.node(i).outputs.size());
-    for (Value input : graph.node(i).inputs) readers_[input.node][input.output].push_back(i);
+Rewriter::Rewriter(Program* program, PassLog* log)
+    : program_(program), log_(log), size_(program->graph.size()), gone_(program->graph.size()) {}
+
+void Rewriter::Index() const {
+  if (indexed_) return;
+  indexed_ = true;
+  const Graph& graph = program_->graph;
+  first_value_.reserve(size_ + 1);
+  first_value_.push_back(0);
+  for (int i = 0; i < size_; ++i) {
+    first_value_.push_back(first_value_.back() + static_cast<int>(graph.node(i).outputs.size()));
   }
-  for (const NamedValue& fetch : program->fetches) leaves_[fetch.value] = absl::StrCat("'", fetch.name, "'");
-  for (const auto& [gradient, parameter] : program->gradients) {
-    leaves_[gradient] = absl::StrCat("the gradient of '", graph.node(parameter).name, "'");
+  // Counted first; then each value's end moves down to its beginning while they are filled in from the last on.
+  first_reader_.assign(first_value_.back() + 1, 0);
+  for (int i = 0; i < size_; ++i) {
+    for (Value input : graph.node(i).inputs) ++first_reader_[first_value_[input.node] + input.output];
   }
-  gone_.resize(graph.size());
+  std::partial_sum(first_reader_.begin(), first_reader_.end(), first_reader_.begin());
+  readers_.resize(first_reader_.back());
+  for (int i = size_ - 1; i >= 0; --i) {
+    for (Value input : graph.node(i).inputs) readers_[--first_reader_[first_value_[input.node] + input.output]] = i;
+  }
+  int leaf = 0;
+  leaves_.reserve(program_->fetches.size() + program_->gradients.size());
+  for (const NamedValue& fetch : program_->fetches) leaves_[fetch.value] = leaf++;
+  for (const auto& [gradient, parameter] : program_->gradients) leaves_[gradient] = leaf++;
+}
+
+std::string Rewriter::LeafName(int leaf) const {
+  const int fetches = static_cast<int>(program_->fetches.size());
+  if (leaf < fetches) return absl::StrCat("'", program_->fetches[leaf].name, "'");
+  const Value parameter = program_->gradients[leaf - fetches].second;
+  return absl::StrCat("the gradient of '", graph().node(parameter).name, "'");
 }
 
 bool Rewriter::Is(int node, absl::string_view op) const {
@@ -66,17 +81,22 @@ bool Rewriter::Is(int node, absl::string_view op) const {
 }
 
 absl::Span<const int> Rewriter::Readers(Value value) const {
-  return value.node < size() ? readers_[value.node][value.output] : Nobody();
+  if (value.node >= size()) return {};
+  Index();
+  const int number = first_value_[value.node] + value.output;
+  return absl::MakeConstSpan(readers_).subspan(first_reader_[number],
+                                               first_reader_[number + 1] - first_reader_[number]);
 }
 
 int Rewriter::OnlyReader(Value value) const {
   const absl::Span<const int> readers = Readers(value);
-  return readers.size() == 1 && !leaves_.contains(value) && !gone_[readers[0]] ? readers[0] : -1;
+  return readers.size() == 1 && !Leaves(value) && !gone_[readers[0]] ? readers[0] : -1;
 }
 
 std::string Rewriter::WhyNotOnlyReader(Value value) const {
+  Index();
   const auto fetch = leaves_.find(value);
-  if (fetch != leaves_.end()) return absl::StrCat(fetch->second, " needs its value");
+  if (fetch != leaves_.end()) return absl::StrCat(LeafName(fetch->second), " needs its value");
   const absl::Span<const int> readers = Readers(value);
   if (readers.size() < 2) return "nobody else can read it";
   return absl::StrCat(Describe(node(readers[0])), " and ", Describe(node(readers[1])),
@@ -151,34 +171,40 @@ absl::StatusOr<std::vector<int>> Rewriter::Order() const {
   const auto key = [this](int node) {
     return std::make_pair(node < size() ? 2 * node : 2 * at_[node - size()] + 1, node);
   };
-  std::vector<std::vector<int>> followers(graph.size());
   std::vector<int> missing(graph.size(), 0);
+  std::vector<int> first_follower(graph.size() + 1, 0), needed;
+  std::vector<std::pair<int, int>> needs;  // (node, other that it needs)
   using Ready = std::pair<int, int>;
   std::priority_queue<Ready, std::vector<Ready>, std::greater<Ready>> ready;
   int count = 0;
   for (int i = 0; i < graph.size(); ++i) {
     if (gone_[i]) continue;
     ++count;
-    std::vector<int> needed;
+    needed.clear();
     for (Value input : graph.node(i).inputs) needed.push_back(Resolve(input).node);
     if (graph.node(i).forward >= 0) needed.push_back(ResolvePartner(graph.node(i).forward));
     for (int other : needed) {
       if (other < 0 || gone_[other]) {
         return absl::InternalError(absl::StrCat(Describe(graph.node(i)), " needs a node that is gone"));
       }
-      followers[other].push_back(i);
+      needs.push_back({i, other});
+      ++first_follower[other];
     }
     missing[i] = static_cast<int>(needed.size());
     if (missing[i] == 0) ready.push(key(i));
   }
+  std::partial_sum(first_follower.begin(), first_follower.end(), first_follower.begin());
+  std::vector<int> followers(needs.size());
+  for (auto need = needs.rbegin(); need != needs.rend(); ++need)
+    followers[--first_follower[need->second]] = need->first;
   std::vector<int> order;
   order.reserve(count);
   while (!ready.empty()) {
     const int next = ready.top().second;
     ready.pop();
     order.push_back(next);
-    for (int follower : followers[next]) {
-      if (--missing[follower] == 0) ready.push(key(follower));
+    for (int f = first_follower[next]; f < first_follower[next + 1]; ++f) {
+      if (--missing[followers[f]] == 0) ready.push(key(followers[f]));
     }
   }
   if (static_cast<int>(order.size()) == count) return order;
@@ -187,12 +213,14 @@ absl::StatusOr<std::vector<int>> Rewriter::Order() const {
 
 absl::Status Rewriter::Finish() {
   if (at_.empty() && values_.empty() && partners_.empty()) return absl::OkStatus();
+  Index();
   Graph::Rebuilding rebuilding;
   GRADUS_ASSIGN_OR_RETURN(rebuilding.order, Order());
   for (const auto& [from, to] : values_) rebuilding.values[from] = Resolve(to);
   for (const auto& [from, to] : partners_) rebuilding.partners[from] = ResolvePartner(to);
-  for (const auto& [leaf, name] : leaves_) {
-    if (gone_[Resolve(leaf).node]) return absl::InternalError(absl::StrCat(name, " needs a node that is gone"));
+  for (const auto& [value, leaf] : leaves_) {
+    if (gone_[Resolve(value).node])
+      return absl::InternalError(absl::StrCat(LeafName(leaf), " needs a node that is gone"));
   }
   Rebuild(program_, rebuilding);
   return absl::OkStatus();
