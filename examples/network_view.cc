@@ -10,6 +10,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "graph/builtin_ops.h"
+#include "graph/op.h"
 #include "graph/program.h"
 #include "ops/binary.h"
 #include "ops/pool.h"
@@ -139,7 +140,10 @@ absl::StatusOr<NetworkView> NetworkView::Make(const ExpandedModel& model, const 
     lower.batch = options.batch;
     GRADUS_ASSIGN_OR_RETURN(Network network, Lower(model, lower));
     GRADUS_ASSIGN_OR_RETURN(const Value x, FindInput(network, image));
-    GRADUS_ASSIGN_OR_RETURN(const Value layer, FindLayer(network, options.layer));
+    GRADUS_ASSIGN_OR_RETURN(Value layer, FindLayer(network, options.layer));
+    if (const Node& last = network.graph.node(layer); options.before_activation && last.op->name() == "Unary") {
+      layer = last.inputs[0];
+    }
     const TensorType& type = network.graph.type(layer);
     if (type.dtype != DType::kFloat32 || (type.shape.rank() != 4 && type.shape.rank() != 2)) {
       return absl::FailedPreconditionError(absl::StrCat("layer '", options.layer, "' gives ", type.ToString(),

@@ -45,6 +45,9 @@ class NetworkView {
  public:
   struct Options {
     std::string layer;
+    // Of a layer that ends with an elementwise function, an activation: what that is a function of. What a dead ReLU
+    // hides has a gradient, too.
+    bool before_activation = false;
     int64_t batch = 1;                                   // images at a time; changes no result but rounding
     bool backward = false;                               // whether Backward may be called
     GradientOptions rules = {};                          // of what goes back

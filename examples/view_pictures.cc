@@ -271,6 +271,7 @@ absl::StatusOr<CaptionedImages> DrawMaximized(Viewer* viewer, const PictureOptio
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> real, viewer->Images({}, 32));
   const Range range = RangeOf(real);
   NetworkView::Options setup = LayerOptions(options, 8);
+  setup.before_activation = true;
   setup.ascent =
       AscentOptions{options.rate * (double{range.largest} - range.least), options.blur, range.least, range.largest};
   GRADUS_ASSIGN_OR_RETURN(NetworkView view, viewer->View(setup));

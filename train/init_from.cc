@@ -1,5 +1,6 @@
 #include "train/init_from.h"
 
+#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -154,6 +155,13 @@ class Initializing {
     if (value->type() == variable.type) {
       print_(absl::StrCat(variable.name, " <- ", there, " ", value->type().ToString()));
       values_.emplace_back(index, *std::move(value));
+    } else if (init_.reshape() && value->dtype() == variable.type.dtype &&
+               value->shape().num_elements() == variable.type.shape.num_elements()) {
+      print_(
+          absl::StrCat(variable.name, " <- ", there, " ", value->type().ToString(), " as ", variable.type.ToString()));
+      Tensor reshaped(variable.type);
+      std::memcpy(reshaped.data(), value->data(), reshaped.bytes());
+      values_.emplace_back(index, std::move(reshaped));
     } else if (init_.allow_mismatch()) {
       print_(absl::StrCat(variable.name, " <- its initialiser ('", there, "' is ", value->type().ToString(), ", not ",
                           variable.type.ToString(), ")"));
@@ -183,6 +191,12 @@ absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables, 
     GRADUS_RETURN_IF_ERROR(initializing.Run(PathBeside(file.path, init.checkpoint())));
   }
   return absl::OkStatus();
+}
+
+absl::Status InitializeFrom(const InitFrom& init, const std::string& field, const std::string& path,
+                            VariableStore* variables, const Print& print) {
+  const SourceMap nowhere;
+  return Initializing(init, field, nowhere, variables, print).Run(path);
 }
 
 }  // namespace gradus

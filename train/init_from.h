@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "graph/variables.h"
+#include "proto/train.pb.h"
 #include "train/training_file.h"
 
 namespace gradus {
@@ -16,6 +17,10 @@ namespace gradus {
 // variables as the one before it left them.
 absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables,
                             const std::function<void(const std::string&)>& print);
+
+// One of them without a training file: sets variables to what `path` has. Messages call it `field`.
+absl::Status InitializeFrom(const InitFrom& init, const std::string& field, const std::string& path,
+                            VariableStore* variables, const std::function<void(const std::string&)>& print);
 
 }  // namespace gradus
 
