@@ -30,8 +30,9 @@ constexpr char kUsage[] =
 
 --model has the layers of the classifier under the same names, dense ones as convolutions with as many weights. Without
 an image --digits examples of the evaluation data are put at random into a scene. Writes a PNG file with the image and a
-heat map of each class's score (black: 0 or less, white: the highest), and prints what it sees: class, score and the
-middle of the window.
+heat map for each class: the logarithm of its odds, log(p / (1 - p)) of its softmax p, black where it is not likelier
+than all others together, white for the highest. Prints what it sees: class, log odds and the middle of the window. A
+classifier that never saw the space between digits has an opinion on that, too.
 
 Exit code: 0, 1 after an error, 2 for wrong flags.)";
 
@@ -79,6 +80,7 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
   GRADUS_ASSIGN_OR_RETURN(const Tensor scene, OpenScene(*viewer, arguments));
   GRADUS_ASSIGN_OR_RETURN(const Tensor scores,
                           ScoreMap(model, viewer->trained().checkpoint.folder(), scene, absl::GetFlag(FLAGS_threads)));
+  const Tensor scores = LogOdds(raw);
   const Shape& window = viewer->input().type.shape;
   auto name = [&](int64_t label) {
     const std::vector<std::string>& names = viewer->trained().class_names;
@@ -96,7 +98,7 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(WriteGrid(grid, absl::GetFlag(FLAGS_output)));
   std::printf("scores %s of an image %s\n", scores.shape().ToString().c_str(), scene.shape().ToString().c_str());
   for (const Sighting& seen : FindSightings(scores, window, scene.shape())) {
-    std::printf("%s: %.4g at x %lld, y %lld\n", name(seen.label).c_str(), seen.score,
+    std::printf("%s: log odds %.4g at x %lld, y %lld\n", name(seen.label).c_str(), seen.score,
                 static_cast<long long>(seen.x + window[2] / 2), static_cast<long long>(seen.y + window[1] / 2));
   }
   return 0;

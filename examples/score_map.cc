@@ -1,6 +1,7 @@
 #include "examples/score_map.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -40,12 +41,34 @@ absl::StatusOr<Tensor> ScoreMap(const LoadedModel& model, const std::string& wei
   const Tensor batch = Tensor::Of<float>({1, shape[0], shape[1], shape[2]}, image.values<float>());
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, predictor->Run({{input, &batch}}));
   const Shape& map = outputs[0].shape();
-  if (map.rank() != 4) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(model.path, ": the output '", predictor->outputs()[0], "' is ", outputs[0].type().ToString(),
-                     "; a score map is f32[1, classes, h, w]: write its dense layers as convolutions"));
+  if (map.rank() != 4 || map[1] < 2) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        model.path, ": the output '", predictor->outputs()[0], "' is ", outputs[0].type().ToString(),
+        "; a score map is f32[1, classes, h, w] of two classes or more: write its dense layers as convolutions"));
   }
   return Tensor::Of<float>({map[1], map[2], map[3]}, outputs[0].values<float>());
+}
+
+Tensor LogOdds(const Tensor& scores) {
+  const Shape& shape = scores.shape();
+  const int64_t classes = shape[0], places = shape[1] * shape[2];
+  Tensor odds(scores.type());
+  for (int64_t i = 0; i < shape.num_elements(); ++i) {
+    double most = -INFINITY, sum = 0;
+    for (const bool second : {false, true}) {
+      for (int64_t c = 0; c < classes; ++c) {
+        if (c == i / places) continue;
+        const double other = scores.values<float>()[c * places + i % places];
+        if (second) {
+          sum += std::exp(other - most);
+        } else {
+          most = std::max(most, other);
+        }
+      }
+    }
+    odds.values<float>()[i] = static_cast<float>(scores.values<float>()[i] - most - std::log(sum));
+  }
+  return odds;
 }
 
 int64_t StepOf(int64_t image, int64_t window, int64_t places) {

@@ -87,6 +87,14 @@ TEST_F(ScoreMapTest, Mistakes) {
               testing::HasSubstr("'logits/weights' is f32[10, 11520], but 'logits/weights' there is f32[10, 500]"));
 }
 
+TEST(LogOddsTest, OfSoftmax) {
+  const float scores[] = {1, 1000, -1, 0, 2, -1000};
+  const Tensor odds = LogOdds(Tensor::Of<float>({3, 1, 2}, scores));
+  const double p = std::exp(1) / (std::exp(1) + std::exp(-1) + std::exp(2));
+  EXPECT_NEAR(odds.values<float>()[0], std::log(p / (1 - p)), 1e-6);
+  EXPECT_NEAR(odds.values<float>()[1], 1000, 1e-3);
+}
+
 TEST(SightingsTest, TheBestOfAnyClassThatDoNotOverlap) {
   // Steps of 2 over windows of 4 in an image of 8 x 10: 3 x 4 places.
   Tensor scores(TensorType{DType::kFloat32, {2, 3, 4}});
