@@ -78,7 +78,7 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
       const std::unique_ptr<Viewer> viewer,
       Viewer::Open(std::move(trained), "scan_image", absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_threads)));
   GRADUS_ASSIGN_OR_RETURN(const Tensor scene, OpenScene(*viewer, arguments));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor scores,
+  GRADUS_ASSIGN_OR_RETURN(const Tensor raw,
                           ScoreMap(model, viewer->trained().checkpoint.folder(), scene, absl::GetFlag(FLAGS_threads)));
   const Tensor scores = LogOdds(raw);
   const Shape& window = viewer->input().type.shape;

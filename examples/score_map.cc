@@ -36,7 +36,7 @@ absl::StatusOr<Tensor> ScoreMap(const LoadedModel& model, const std::string& wei
                           Predictor::Create(model.model, variables, 1, std::move(options), {{input, image.shape()}}));
   InitFrom init;
   init.set_reshape(true);
-  GRADUS_RETURN_IF_ERROR(InitializeFrom(init, "weights", weights, variables.get(), [](const std::string&) {}));
+  GRADUS_RETURN_IF_ERROR(InitializeFrom(init, weights, variables.get(), [](const std::string&) {}));
   const Shape& shape = image.shape();
   const Tensor batch = Tensor::Of<float>({1, shape[0], shape[1], shape[2]}, image.values<float>());
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, predictor->Run({{input, &batch}}));

@@ -20,8 +20,8 @@ namespace gradus {
 // as many elements (InitFrom.reshape).
 absl::StatusOr<Tensor> ScoreMap(const LoadedModel& model, const std::string& weights, const Tensor& image, int threads);
 
-// For each class and place the logarithm of its odds by softmax, log(p / (1 - p)) = its score minus the log-sum-exp of the
-// others: above 0 where the class is likelier than all others together. At least two classes.
+// For each class and place the logarithm of its odds by softmax, log(p / (1 - p)) = its score minus the log-sum-exp of
+// the others: above 0 where the class is likelier than all others together. At least two classes.
 Tensor LogOdds(const Tensor& scores);
 
 // How places of a map lie in the image, along one dimension: window i begins at pixel i x step. 0: there is one only.

@@ -18,9 +18,9 @@ namespace gradus {
 absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables,
                             const std::function<void(const std::string&)>& print);
 
-// One of them without a training file: sets variables to what `path` has. Messages call it `field`.
-absl::Status InitializeFrom(const InitFrom& init, const std::string& field, const std::string& path,
-                            VariableStore* variables, const std::function<void(const std::string&)>& print);
+// One of them without a training file: sets variables to what `path` has.
+absl::Status InitializeFrom(const InitFrom& init, const std::string& path, VariableStore* variables,
+                            const std::function<void(const std::string&)>& print);
 
 }  // namespace gradus
 
