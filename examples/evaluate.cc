@@ -16,9 +16,9 @@
 #include "core/human.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
-#include "data/stream.h"
 #include "examples/command_line.h"
 #include "examples/confusion_matrix.h"
+#include "examples/model_image.h"
 #include "examples/text_table.h"
 #include "examples/trained_model.h"
 #include "train/data_binding.h"
@@ -33,6 +33,7 @@ constexpr char kUsage[] =
   evaluate --run_dir=runs/lenet                                 the newest checkpoint of a run
   evaluate --checkpoint=runs/lenet/checkpoints/best             the best one
   evaluate --checkpoint=... --data_dir=/data/mnist --batch_size=500
+  evaluate --run_dir=runs/lenet --training_data                 how well it knows what it was trained with
 
 A checkpoint is enough: it holds the model, the evaluation data's description and its preprocessing, and the variables.
 Only the data itself is read from --data_dir, as in training. A classifier's confusion matrix is printed too.
@@ -46,6 +47,7 @@ Exit code: 0, 1 after an error, 2 for wrong flags.)";
 ABSL_FLAG(std::string, run_dir, "", "folder of a run: its newest whole checkpoint");
 ABSL_FLAG(std::string, checkpoint, "", "folder of a checkpoint, instead of --run_dir");
 ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets start from; empty: the current one");
+ABSL_FLAG(bool, training_data, false, "measures over the training data instead, prepared as for evaluation");
 ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core that this process may use");
 ABSL_FLAG(int64_t, batch_size, 0, "examples at a time; 0: what the training file says. Changes no result but rounding");
 
@@ -62,29 +64,6 @@ std::string FindLabel(const Model& model) {
     if (is_label && std::find(targets.begin(), targets.end(), input.name()) != targets.end()) return input.name();
   }
   return "";
-}
-
-absl::StatusOr<std::unique_ptr<Loader>> OpenData(const TrainedModel& trained) {
-  const Training& training = trained.file.training;
-  LoaderOptions options;
-  options.batch_size = absl::GetFlag(FLAGS_batch_size);
-  if (options.batch_size == 0) {
-    options.batch_size = training.has_eval_batch_size() ? training.eval_batch_size() : training.batch_size();
-  }
-  options.seed = training.seed();
-  options.remainder = Remainder::kPad;
-  options.threads = LoaderThreads(training);
-  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir), trained.class_names};
-  absl::StatusOr<ExampleSource> source = OpenStream(trained.evaluation, context, TransformMode::kEvaluate);
-  absl::Status status = source.status();
-  if (source.ok()) {
-    absl::StatusOr<std::unique_ptr<Loader>> loader = Loader::Make(*std::move(source), options);
-    if (loader.ok()) return loader;
-    status = loader.status();
-  }
-  return absl::Status(status.code(),
-                      absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(), "': ", status.message()));
 }
 
 // Counts a classifier's batch; the first output of two dimensions has the scores. Nothing happens for other models.
@@ -151,9 +130,14 @@ absl::StatusOr<int> Evaluate(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch_size", absl::GetFlag(FLAGS_batch_size), 0));
-  GRADUS_ASSIGN_OR_RETURN(const TrainedModel trained,
+  GRADUS_ASSIGN_OR_RETURN(TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
-  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader, OpenData(trained));
+  if (absl::GetFlag(FLAGS_training_data)) {
+    trained.evaluation = trained.file.training.train_data();
+    trained.data_field = "train_data";
+  }
+  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
+                          OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_batch_size)));
   GRADUS_ASSIGN_OR_RETURN(DataBinding binding, DataBinding::Make(trained.file, trained.data_field, loader->columns()));
   GRADUS_ASSIGN_OR_RETURN(const std::shared_ptr<VariableStore> variables,
                           DeclareVariables(trained, binding.input_dims()));
