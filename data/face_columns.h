@@ -16,9 +16,6 @@
 
 namespace gradus {
 
-// A face is cut out with a square around the middle of its box whose side is so many times the box's longer one.
-constexpr float kFaceCrop = 1.5f;
-
 // The largest number of faces that the column `boxes` has room for.
 constexpr int kMostFaces = 16;
 

@@ -141,7 +141,7 @@ void DrawBackground(RandomSequence* random, int shapes, Canvas* canvas) {
 }
 
 void TakePicture(RandomSequence* random, Canvas* canvas) {
-  Blur(Uniform(random, 0, 0.8), canvas);
+  Blur(Uniform(random, 0, 0.6), canvas);
   const float exposure = Uniform(random, 0.8, 1.15);
   const float gains[] = {exposure * Uniform(random, 0.92, 1.08), exposure, exposure * Uniform(random, 0.9, 1.1)};
   const float lift = Uniform(random, -0.02, 0.06), noise = Uniform(random, 0.005, 0.03);
@@ -160,8 +160,8 @@ void FlattenLight(RandomSequence* random, Shot* shot) { shot->light_strength *= 
 void MakeSpoof(RandomSequence* random, Canvas* canvas) {
   const float contrast = Uniform(random, 0.7, 0.95), haze = Uniform(random, 0.44, 0.58);
   const float tint[] = {Uniform(random, 0.94, 1.02), 1, Uniform(random, 0.96, 1.1)};
-  const Wave grid(random, 2.2, 4.5), other(random, 2.2, 4.5), beat(random, 9, 30);
-  const float strength = Uniform(random, 0.02, 0.055);
+  const Wave grid(random, 2.7, 6), other(random, 2.7, 6), beat(random, 9, 30);
+  const float strength = Uniform(random, 0.03, 0.065);
   const bool edge = random->Uniform() < 0.5, glare = random->Uniform() < 0.4;
   const Wave band(random, 60, 120);
   const float shine = Uniform(random, 0.03, 0.12);

@@ -29,20 +29,20 @@ inline Rgb Mix(const Rgb& a, const Rgb& b, float t) {
 class Frame {
  public:
   Frame(Point2 origin, float scale, float turn)
-      : origin_(origin), scale_(scale), cosine_(std::cos(turn)), sine_(std::sin(turn)) {}
+      : origin_(origin), scale_(scale), unit_(1 / scale), cosine_(std::cos(turn)), sine_(std::sin(turn)) {}
 
   float scale() const { return scale_; }
   Point2 ToPixels(Point2 p) const {
     return {origin_.x + scale_ * (cosine_ * p.x - sine_ * p.y), origin_.y + scale_ * (sine_ * p.x + cosine_ * p.y)};
   }
   Point2 FromPixels(Point2 p) const {
-    const float x = (p.x - origin_.x) / scale_, y = (p.y - origin_.y) / scale_;
+    const float x = (p.x - origin_.x) * unit_, y = (p.y - origin_.y) * unit_;
     return {cosine_ * x + sine_ * y, -sine_ * x + cosine_ * y};
   }
 
  private:
   Point2 origin_;
-  float scale_, cosine_, sine_;
+  float scale_, unit_, cosine_, sine_;
 };
 
 // A rectangle, in whatever coordinates.
@@ -105,7 +105,8 @@ inline float SegmentDistance(Point2 p, Point2 a, Point2 b, float radius) {
   const float dx = b.x - a.x, dy = b.y - a.y;
   const float along = ((p.x - a.x) * dx + (p.y - a.y) * dy) / std::max(dx * dx + dy * dy, 1e-9f);
   const float t = std::clamp(along, 0.0f, 1.0f);
-  return std::hypot(p.x - a.x - t * dx, p.y - a.y - t * dy) - radius;
+  const float x = p.x - a.x - t * dx, y = p.y - a.y - t * dy;
+  return std::sqrt(x * x + y * y) - radius;
 }
 inline float RectangleDistance(Point2 p, Point2 center, float half_width, float half_height) {
   return std::max(std::abs(p.x - center.x) - half_width, std::abs(p.y - center.y) - half_height);

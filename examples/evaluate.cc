@@ -16,9 +16,9 @@
 #include "core/human.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
-#include "data/stream.h"
 #include "examples/command_line.h"
 #include "examples/confusion_matrix.h"
+#include "examples/evaluation_data.h"
 #include "examples/text_table.h"
 #include "examples/trained_model.h"
 #include "train/data_binding.h"
@@ -64,29 +64,6 @@ std::string FindLabel(const Model& model) {
   return "";
 }
 
-absl::StatusOr<std::unique_ptr<Loader>> OpenData(const TrainedModel& trained) {
-  const Training& training = trained.file.training;
-  LoaderOptions options;
-  options.batch_size = absl::GetFlag(FLAGS_batch_size);
-  if (options.batch_size == 0) {
-    options.batch_size = training.has_eval_batch_size() ? training.eval_batch_size() : training.batch_size();
-  }
-  options.seed = training.seed();
-  options.remainder = Remainder::kPad;
-  options.threads = LoaderThreads(training);
-  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir), trained.class_names};
-  absl::StatusOr<ExampleSource> source = OpenStream(trained.evaluation, context, TransformMode::kEvaluate);
-  absl::Status status = source.status();
-  if (source.ok()) {
-    absl::StatusOr<std::unique_ptr<Loader>> loader = Loader::Make(*std::move(source), options);
-    if (loader.ok()) return loader;
-    status = loader.status();
-  }
-  return absl::Status(status.code(),
-                      absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(), "': ", status.message()));
-}
-
 // Counts a classifier's batch; the first output of two dimensions has the scores. Nothing happens for other models.
 absl::Status Count(Evaluator* evaluator, absl::Span<const InputFeed> feeds, const std::string& label,
                    const TrainedModel& trained, const Tensor& weights, std::unique_ptr<ConfusionMatrix>* matrix) {
@@ -107,23 +84,11 @@ absl::StatusOr<std::unique_ptr<ConfusionMatrix>> RunBatches(const TrainedModel& 
                                                             DataBinding* binding, Evaluator* evaluator) {
   const std::string label = FindLabel(trained.file.model.model.model());
   std::unique_ptr<ConfusionMatrix> matrix;
-  for (int64_t i = 0; i < loader->BatchesInEpoch(0); ++i) {
-    absl::StatusOr<const Batch*> next = loader->Next();
-    if (!next.ok()) {
-      return absl::Status(next.status().code(), absl::StrCat(trained.data_field, ": ", next.status().message()));
-    }
-    const Batch* batch = *next;
-    for (const SkippedExample& skipped : batch->skipped) {
-      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
-    }
-    const absl::Span<const InputFeed> feeds = binding->Feeds(*batch);
-    absl::Status status = evaluator->Add(feeds, batch->weights);
-    if (status.ok()) status = Count(evaluator, feeds, label, trained, batch->weights, &matrix);
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat(status.message(), "; in the batch that starts with example ",
-                                                      batch->examples[0].index, " of the data set"));
-    }
-  }
+  GRADUS_RETURN_IF_ERROR(ForEachBatch(trained, loader, [&](const Batch& batch) -> absl::Status {
+    const absl::Span<const InputFeed> feeds = binding->Feeds(batch);
+    GRADUS_RETURN_IF_ERROR(evaluator->Add(feeds, batch.weights));
+    return Count(evaluator, feeds, label, trained, batch.weights, &matrix);
+  }));
   return matrix;
 }
 
@@ -153,7 +118,8 @@ absl::StatusOr<int> Evaluate(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch_size", absl::GetFlag(FLAGS_batch_size), 0));
   GRADUS_ASSIGN_OR_RETURN(const TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
-  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader, OpenData(trained));
+  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
+                          OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_batch_size)));
   GRADUS_ASSIGN_OR_RETURN(DataBinding binding, DataBinding::Make(trained.file, trained.data_field, loader->columns()));
   GRADUS_ASSIGN_OR_RETURN(const std::shared_ptr<VariableStore> variables,
                           DeclareVariables(trained, binding.input_dims()));
