@@ -1,7 +1,9 @@
 #include "data/face_table.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -70,6 +72,7 @@ class TableReader {
   // Cells of a row, or none where they are empty or the column is not there. An error when some are.
   bool ReadNumbers(const std::vector<CsvCell>& row, int begin, int end, const char* what, float* numbers) {
     if (at_[begin] < 0) return false;
+    std::fill_n(numbers, end - begin, std::numeric_limits<float>::quiet_NaN());
     int empty = -1, there = 0;
     for (int field = begin; field < end; ++field) {
       const CsvCell& cell = row[at_[field]];
@@ -104,7 +107,7 @@ class TableReader {
     ReadIdentity(row, &face);
     if (table_.has_boxes && !has_box) return;
     face.box = {box[0], box[1], box[2], box[3]};
-    if (has_box && !(box[0] < box[2] && box[1] < box[3])) {
+    if (has_box && (box[0] >= box[2] || box[1] >= box[3])) {
       errors_.Add(csv_.Where(row[at_[kBox]]), absl::StrCat("the box from (", box[0], ", ", box[1], ") to (", box[2],
                                                            ", ", box[3], ") is empty: left < right and top < bottom"));
     }
