@@ -23,6 +23,8 @@ constexpr std::array<const char*, kFields> kNames = {
     "left_eye_y",   "right_eye_x",   "right_eye_y",   "nose_x", "nose_y",  "left_mouth_x",
     "left_mouth_y", "right_mouth_x", "right_mouth_y", "live",   "identity"};
 
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
 class TableReader {
  public:
   explicit TableReader(const CsvTable& csv) : csv_(csv) { at_.fill(-1); }
@@ -72,7 +74,7 @@ class TableReader {
   // Cells of a row, or none where they are empty or the column is not there. An error when some are.
   bool ReadNumbers(const std::vector<CsvCell>& row, int begin, int end, const char* what, float* numbers) {
     if (at_[begin] < 0) return false;
-    std::fill_n(numbers, end - begin, std::numeric_limits<float>::quiet_NaN());
+    std::fill_n(numbers, end - begin, kNan);
     int empty = -1, there = 0;
     for (int field = begin; field < end; ++field) {
       const CsvCell& cell = row[at_[field]];
@@ -84,6 +86,7 @@ class TableReader {
       ++there;
       if (!absl::SimpleAtof(cell.text, &number) || !std::isfinite(number)) {
         errors_.Add(csv_.Where(cell), absl::StrCat(kNames[field], " is '", cell.text, "', which is no number"));
+        number = kNan;
       }
     }
     if (there > 0 && empty >= 0) {

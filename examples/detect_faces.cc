@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/file.h"
 #include "core/human.h"
 #include "core/status_macros.h"
@@ -68,6 +69,10 @@ absl::StatusOr<InputDims> DimsFor(const TrainedModel& trained, const Shape& imag
   InputDims dims;
   for (const Input& input : trained.file.model.model.model().input()) {
     Dims bound(input.dims().begin(), input.dims().end());
+    if (input.name() == kImage && bound != Dims{3, -1, -1}) {
+      return absl::FailedPreconditionError(absl::StrCat("the model's input 'image' is [", absl::StrJoin(bound, ", "),
+                                                        "], not [3, -1, -1]; is it a detector?"));
+    }
     std::replace(bound.begin(), bound.end(), int64_t{-1}, cells);
     GRADUS_ASSIGN_OR_RETURN(dims[input.name()], Shape::Make(bound));
   }

@@ -59,24 +59,24 @@ class AnnotatedImagesTest : public testing::Test {
   const std::string folder_ = ScratchFolder();
 };
 
-// A box of 20 x 16 around (30, 28): cut out are the 30 x 30 pixels from (15, 13) on, here in 60 x 60.
+// A box of 20 x 16 around (30, 28): cut out are the 26 x 26 pixels from (17, 15) on, here in 52 x 52.
 TEST_F(AnnotatedImagesTest, CutsFacesOutAndMovesTheirLandmarks) {
   PutPng(folder_ + "/a.png", 60, 80, {20, 20, 40, 36});
   const auto dataset =
       Open(std::string(kBoxNames) + "," + kPointNames + ",live,identity\n" +
-               "a.png,20,20,40,36,15,13,45,43,30,28,15,43,45,13,1,Ada\n" + "a.png,20,20,40,36,,,,,,,,,,,,\n",
-           "size: 60");
+               "a.png,20,20,40,36,17,15,43,41,30,28,17,41,43,15,1,Ada\n" + "a.png,20,20,40,36,,,,,,,,,,,,\n",
+           "size: 52");
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   ASSERT_EQ((*dataset)->size(), 2);
   const std::vector<Tensor> face = Read(**dataset, 0);
-  EXPECT_EQ(face[0].type().ToString(), "f32[3, 60, 60]");
-  const auto pixel = [&](int x, int y) { return face[0].values<float>()[y * 60 + x]; };
-  EXPECT_EQ(pixel(30, 30), 1);  // the white rectangle goes from (10, 14) to (50, 46)
-  EXPECT_EQ(pixel(12, 16), 1);
-  EXPECT_EQ(pixel(7, 30), 0);
-  EXPECT_EQ(pixel(30, 11), 0);
-  EXPECT_EQ(pixel(47, 43), 1);
-  EXPECT_EQ(pixel(53, 49), 0);
+  EXPECT_EQ(face[0].type().ToString(), "f32[3, 52, 52]");
+  const auto pixel = [&](int x, int y) { return face[0].values<float>()[y * 52 + x]; };
+  EXPECT_EQ(pixel(26, 26), 1);  // the white rectangle goes from (6, 10) to (46, 42)
+  EXPECT_EQ(pixel(8, 12), 1);
+  EXPECT_EQ(pixel(3, 26), 0);
+  EXPECT_EQ(pixel(26, 7), 0);
+  EXPECT_EQ(pixel(43, 39), 1);
+  EXPECT_EQ(pixel(49, 45), 0);
   const float wanted[] = {-1, -1, 1, 1, 0, 0, -1, 1, 1, -1};
   for (int i = 0; i < 10; ++i) EXPECT_NEAR(face[1].values<float>()[i], wanted[i], 1e-6);
   EXPECT_EQ(face[2].values<float>()[0], 1);
@@ -91,12 +91,12 @@ TEST_F(AnnotatedImagesTest, CutsFacesOutAndMovesTheirLandmarks) {
 
 TEST_F(AnnotatedImagesTest, AFaceAtTheEdgeHasZerosBesideIt) {
   PutPng(folder_ + "/a.png", 20, 20, {0, 0, 20, 20});
-  const auto dataset = Open(std::string(kBoxNames) + "\na.png,0,0,20,20\n", "size: 30");
+  const auto dataset = Open(std::string(kBoxNames) + "\na.png,0,0,20,20\n", "size: 26");
   ASSERT_TRUE(dataset.ok());
   const std::vector<Tensor> face = Read(**dataset, 0);
   EXPECT_EQ(face[0].values<float>()[0], 0);
-  EXPECT_EQ(face[0].values<float>()[15 * 30 + 15], 1);
-  EXPECT_EQ(face[0].values<float>()[15 * 30 + 27], 0);
+  EXPECT_EQ(face[0].values<float>()[13 * 26 + 13], 1);
+  EXPECT_EQ(face[0].values<float>()[13 * 26 + 24], 0);
 }
 
 // A wide image is scaled by a half: the box from (40, 20) to (72, 52) becomes (20, 10) to (36, 26).
