@@ -59,6 +59,10 @@ class Dataset {
   // goes on where row i of the batch before has ended: what models that carry their state need, and loaders see to.
   virtual int64_t streams() const { return 0; }
 
+  // Whether Read reads image files itself: an error of it other than ResourceExhausted then means a damaged example,
+  // which is left out.
+  virtual bool reads_files() const { return false; }
+
   // Writes example `index` (in [0, size())): all bytes of column i, plain and row-major, to columns[i], which holds
   // columns()[i].type.bytes() bytes aligned for the type. Runs in loader threads: it must not enter OpenMP.
   // Columns of image files are null in `columns` and not this function's.

@@ -62,6 +62,7 @@ absl::StatusOr<ExampleSource> ExampleSource::Make(std::shared_ptr<const Dataset>
                                                   TransformMode mode) {
   ExampleSource source;
   source.columns_ = dataset->columns();
+  source.has_files_ = dataset->reads_files();
   source.dataset_ = std::move(dataset);
   GRADUS_RETURN_IF_ERROR(CheckNames(source.columns_));
   GRADUS_RETURN_IF_ERROR(CheckTransformColumns(transforms, source.columns_));

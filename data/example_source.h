@@ -71,7 +71,7 @@ class ExampleSource {
                       Scratch* scratch) const;
 
   std::shared_ptr<const Dataset> dataset_;
-  bool has_files_ = false;  // image files among its columns
+  bool has_files_ = false;  // image files, among its columns or read by the data set
   std::vector<Column> columns_;
   std::vector<TransformChain> chains_;  // one for each column
 };

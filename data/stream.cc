@@ -32,6 +32,7 @@ class Subset : public Dataset {
   absl::Status ReadImageFile(int64_t index, size_t column, std::string* bytes, std::string* name) const override {
     return all_->ReadImageFile(first_ + index, column, bytes, name);
   }
+  bool reads_files() const override { return all_->reads_files(); }
   std::vector<std::string> notes() const override { return all_->notes(); }
 
  private:

@@ -16,6 +16,7 @@
 #include "core/random.h"
 #include "data/dataset_registry.h"
 #include "data/digit_glyphs.h"
+#include "data/pixel_noise.h"
 #include "proto/data.pb.h"
 
 namespace gradus {
@@ -141,11 +142,7 @@ void Develop(const Pen& pen, float thickness, RandomSequence* random, float* ima
   const float noise = Uniform(random, 0, 0.12);  // standard deviation
   for (int i = 0; i < kPixels; ++i) {
     const float cover = std::clamp(thickness / 2 - pen.Distance(i) + 0.5f, 0.0f, 1.0f);
-    // The sum of four random bytes is nearly normal: mean 510, standard deviation 147.8.
-    const uint32_t bits = random->Next();
-    const uint32_t sum = (bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24);
-    const float normal = (static_cast<float>(sum) - 510) / 147.8f;
-    const float value = std::clamp(paper + cover * (ink - paper) + noise * normal, 0.0f, 1.0f);
+    const float value = std::clamp(paper + cover * (ink - paper) + noise * NearlyNormal(random->Next()), 0.0f, 1.0f);
     image[i] = std::floor(value * 255 + 0.5f) / 255;
   }
 }

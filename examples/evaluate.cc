@@ -18,7 +18,7 @@
 #include "data/loader.h"
 #include "examples/command_line.h"
 #include "examples/confusion_matrix.h"
-#include "examples/model_image.h"
+#include "examples/evaluation_data.h"
 #include "examples/text_table.h"
 #include "examples/trained_model.h"
 #include "train/data_binding.h"
@@ -86,23 +86,11 @@ absl::StatusOr<std::unique_ptr<ConfusionMatrix>> RunBatches(const TrainedModel& 
                                                             DataBinding* binding, Evaluator* evaluator) {
   const std::string label = FindLabel(trained.file.model.model.model());
   std::unique_ptr<ConfusionMatrix> matrix;
-  for (int64_t i = 0; i < loader->BatchesInEpoch(0); ++i) {
-    absl::StatusOr<const Batch*> next = loader->Next();
-    if (!next.ok()) {
-      return absl::Status(next.status().code(), absl::StrCat(trained.data_field, ": ", next.status().message()));
-    }
-    const Batch* batch = *next;
-    for (const SkippedExample& skipped : batch->skipped) {
-      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
-    }
-    const absl::Span<const InputFeed> feeds = binding->Feeds(*batch);
-    absl::Status status = evaluator->Add(feeds, batch->weights);
-    if (status.ok()) status = Count(evaluator, feeds, label, trained, batch->weights, &matrix);
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat(status.message(), "; in the batch that starts with example ",
-                                                      batch->examples[0].index, " of the data set"));
-    }
-  }
+  GRADUS_RETURN_IF_ERROR(ForEachBatch(trained, loader, [&](const Batch& batch) -> absl::Status {
+    const absl::Span<const InputFeed> feeds = binding->Feeds(batch);
+    GRADUS_RETURN_IF_ERROR(evaluator->Add(feeds, batch.weights));
+    return Count(evaluator, feeds, label, trained, batch.weights, &matrix);
+  }));
   return matrix;
 }
 

@@ -4,13 +4,11 @@
 #define GRADUS_EXAMPLES_MODEL_IMAGE_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/tensor.h"
-#include "data/loader.h"
 #include "examples/trained_model.h"
 
 namespace gradus {
@@ -28,11 +26,6 @@ absl::StatusOr<ModelImage> FindModelImage(const TrainingFile& file, absl::string
 // A JPEG or PNG file as the model takes it, f32[C, H, W]: prepared as the checkpoint's evaluation data were. An error
 // with both shapes where it then has another size.
 absl::StatusOr<Tensor> ReadModelImage(const TrainedModel& trained, const ModelImage& input, const std::string& path);
-
-// The examples that the checkpoint is evaluated with, every one once, in batches of `batch_size` (0: what the training
-// file says). Relative paths of data sets start from `data_dir` (empty: the current folder).
-absl::StatusOr<std::unique_ptr<Loader>> OpenEvaluationData(const TrainedModel& trained, absl::string_view data_dir,
-                                                           int64_t batch_size);
 
 }  // namespace gradus
 

@@ -1,0 +1,170 @@
+// The data set gradus.AnnotatedImages.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "core/file.h"
+#include "core/random.h"
+#include "core/status_macros.h"
+#include "core/tensor.h"
+#include "data/dataset_registry.h"
+#include "data/face_columns.h"
+#include "data/face_crop.h"
+#include "data/face_table.h"
+#include "data/image_file.h"
+#include "proto/data.pb.h"
+
+namespace gradus {
+namespace {
+
+constexpr int64_t kMostFileBytes = int64_t{1} << 28;
+
+// A face by its image and its number there.
+struct FacePlace {
+  size_t image = 0, face = 0;
+};
+
+class AnnotatedImagesDataset : public Dataset {
+ public:
+  AnnotatedImagesDataset(std::string folder, FaceTable table, FaceColumns columns, uint64_t seed)
+      : folder_(std::move(folder)), table_(std::move(table)), columns_(std::move(columns)), seed_(seed) {
+    for (size_t i = 0; i < table_.images.size(); ++i) {
+      for (size_t k = 0; k < table_.images[i].faces.size(); ++k) faces_.push_back({i, k});
+    }
+    if (columns_.kind() == FaceExample::PAIR) FindPairs();
+  }
+
+  int64_t size() const override {
+    switch (columns_.kind()) {
+      case FaceExample::FACE:
+        return static_cast<int64_t>(faces_.size());
+      case FaceExample::SCENE:
+        return static_cast<int64_t>(table_.images.size());
+      case FaceExample::PAIR:
+        return 2 * static_cast<int64_t>(anchors_.size());
+    }
+    return 0;
+  }
+  const std::vector<Column>& columns() const override { return columns_.columns(); }
+  bool reads_files() const override { return true; }
+
+  absl::Status Read(int64_t index, absl::Span<uint8_t* const> columns) const override {
+    switch (columns_.kind()) {
+      case FaceExample::FACE: {
+        GRADUS_ASSIGN_OR_RETURN(const Face face, ReadFace(faces_[index], columns[0]));
+        columns_.WriteFace(face, columns);
+        return absl::OkStatus();
+      }
+      case FaceExample::SCENE:
+        return ReadScene(table_.images[index], columns);
+      case FaceExample::PAIR:
+        return ReadPair(index, columns);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // Faces whose person has another one, and the faces of each person.
+  void FindPairs() {
+    of_person_.resize(table_.identities.size());
+    for (const FacePlace& place : faces_) {
+      if (FaceAt(place).identity >= 0) of_person_[FaceAt(place).identity].push_back(place);
+    }
+    for (const std::vector<FacePlace>& faces : of_person_) {
+      if (faces.size() > 1) anchors_.insert(anchors_.end(), faces.begin(), faces.end());
+      known_.insert(known_.end(), faces.begin(), faces.end());
+    }
+    if (std::count_if(of_person_.begin(), of_person_.end(), [](const auto& faces) { return !faces.empty(); }) < 2) {
+      anchors_.clear();  // nobody to be told from
+    }
+  }
+
+  const Face& FaceAt(const FacePlace& place) const { return table_.images[place.image].faces[place.face]; }
+
+  absl::StatusOr<Tensor> ReadImage(const std::string& path) const {
+    GRADUS_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(JoinPath(folder_, path), kMostFileBytes));
+    return DecodeImage(path, bytes, 3);
+  }
+
+  absl::StatusOr<Face> ReadFace(const FacePlace& place, uint8_t* pixels) const {
+    GRADUS_ASSIGN_OR_RETURN(const Tensor image, ReadImage(table_.images[place.image].path));
+    const Face& face = FaceAt(place);
+    Square square = SquareOver(image.shape()[1], image.shape()[2]);
+    if (table_.has_boxes) {
+      square = SquareAround(face.box);
+      if (square.side > kMostImageSide) {
+        return absl::InvalidArgumentError(absl::StrCat(table_.images[place.image].path, ": a box of ", square.side,
+                                                       " pixels is larger than any image"));
+      }
+    }
+    CropSquare(image, square, columns_.size(), reinterpret_cast<float*>(pixels));
+    return FaceInCrop(face, square, columns_.size());
+  }
+
+  absl::Status ReadScene(const FaceTable::Image& annotated, absl::Span<uint8_t* const> columns) const {
+    GRADUS_ASSIGN_OR_RETURN(const Tensor image, ReadImage(annotated.path));
+    const Square square = SquareOver(image.shape()[1], image.shape()[2]);
+    CropSquare(image, square, columns_.size(), reinterpret_cast<float*>(columns[0]));
+    std::vector<Face> faces;
+    for (const Face& face : annotated.faces) faces.push_back(FaceInCrop(face, square, columns_.size()));
+    columns_.WriteScene(faces, columns);
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadPair(int64_t index, absl::Span<uint8_t* const> columns) const {
+    RandomSequence random(seed_, "annotated_images/pair", static_cast<uint64_t>(index));
+    const bool same = index % 2 == 1;
+    const FacePlace& one = anchors_[index / 2];
+    const int32_t person = FaceAt(one).identity;
+    const std::vector<FacePlace>& among = same ? of_person_[person] : known_;
+    const auto fits = [&](const FacePlace& other) {
+      if (!same) return FaceAt(other).identity != person;
+      return other.image != one.image || other.face != one.face;
+    };
+    size_t other = random.Below(among.size());
+    while (!fits(among[other])) other = (other + 1) % among.size();
+    GRADUS_RETURN_IF_ERROR(ReadFace(one, columns[0]).status());
+    GRADUS_RETURN_IF_ERROR(ReadFace(among[other], columns[1]).status());
+    columns_.WritePair(same, columns);
+    return absl::OkStatus();
+  }
+
+  const std::string folder_;
+  const FaceTable table_;
+  const FaceColumns columns_;
+  const uint64_t seed_;
+  std::vector<FacePlace> faces_;
+  std::vector<FacePlace> anchors_, known_;         // of PAIR: with a partner; with a name
+  std::vector<std::vector<FacePlace>> of_person_;  // of PAIR
+};
+
+absl::StatusOr<std::unique_ptr<Dataset>> OpenAnnotatedImages(const google::protobuf::Message& message,
+                                                             const DatasetContext& context) {
+  const auto& config = static_cast<const AnnotatedImages&>(message);
+  if (config.path().empty()) return absl::InvalidArgumentError("annotated_images: path is missing: the CSV file");
+  const std::string path = JoinPath(context.data_dir, config.path());
+  GRADUS_ASSIGN_OR_RETURN(FaceColumns columns, FaceColumns::Make(config, "annotated_images"));
+  GRADUS_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  GRADUS_ASSIGN_OR_RETURN(FaceTable table, ParseFaceTable(text, path));
+  const FaceExample::Kind kind = columns.kind();
+  if (kind == FaceExample::SCENE && !table.has_boxes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": a SCENE needs the columns left, top, right and bottom"));
+  }
+  auto dataset =
+      std::make_unique<AnnotatedImagesDataset>(ParentFolder(path), std::move(table), std::move(columns), config.seed());
+  if (dataset->size() > 0) return dataset;
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, kind == FaceExample::PAIR
+                             ? ": no pairs: they need the column identity, two people, and two faces of one of them"
+                             : ": no line has a face"));
+}
+
+REGISTER_DATASET("gradus.AnnotatedImages", OpenAnnotatedImages);
+
+}  // namespace
+}  // namespace gradus

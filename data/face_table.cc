@@ -1,0 +1,160 @@
+#include "data/face_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/error_list.h"
+#include "core/nearest_name.h"
+#include "core/status_macros.h"
+#include "data/csv.h"
+
+namespace gradus {
+namespace {
+
+constexpr int kImage = 0, kBox = 1, kPoints = 5, kLive = 15, kIdentity = 16, kFields = 17;
+constexpr std::array<const char*, kFields> kNames = {
+    "image",        "left",          "top",           "right",  "bottom",  "left_eye_x",
+    "left_eye_y",   "right_eye_x",   "right_eye_y",   "nose_x", "nose_y",  "left_mouth_x",
+    "left_mouth_y", "right_mouth_x", "right_mouth_y", "live",   "identity"};
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+class TableReader {
+ public:
+  explicit TableReader(const CsvTable& csv) : csv_(csv) { at_.fill(-1); }
+
+  absl::StatusOr<FaceTable> Read() {
+    FindFields();
+    if (!errors_.empty()) return errors_.ToStatus();
+    table_.has_boxes = at_[kBox] >= 0;
+    for (const std::vector<CsvCell>& row : csv_.rows) ReadRow(row);
+    if (csv_.rows.empty()) errors_.Add(csv_.Where(csv_.names[0]), "there is no line behind that of the names");
+    if (!errors_.empty()) return errors_.ToStatus();
+    return std::move(table_);
+  }
+
+ private:
+  void FindFields() {
+    for (size_t i = 0; i < csv_.names.size(); ++i) {
+      const CsvCell& name = csv_.names[i];
+      int field = 0;
+      while (field < kFields && name.text != kNames[field]) ++field;
+      if (field == kFields) {
+        errors_.Add(csv_.Where(name),
+                    absl::StrCat("there is no column '", name.text, "'",
+                                 Suggestion(name.text, std::vector<std::string>(kNames.begin(), kNames.end()))));
+      } else if (at_[field] >= 0) {
+        errors_.Add(csv_.Where(name), absl::StrCat("column '", name.text, "' is there twice"));
+      } else {
+        at_[field] = static_cast<int>(i);
+      }
+    }
+    if (!errors_.empty()) return;
+    if (at_[kImage] < 0) errors_.Add(csv_.Where(csv_.names[0]), "there is no column 'image'");
+    RequireAllOrNone(kBox, kPoints, "a box");
+    RequireAllOrNone(kPoints, kLive, "landmarks");
+  }
+
+  void RequireAllOrNone(int begin, int end, const char* what) {
+    int there = 0, missing = -1;
+    for (int field = begin; field < end; ++field) {
+      at_[field] >= 0 ? ++there : missing = field;
+    }
+    if (there == 0 || missing < 0) return;
+    errors_.Add(csv_.Where(csv_.names[0]),
+                absl::StrCat("there is no column '", kNames[missing], "', but others of ", what));
+  }
+
+  // Cells of a row, or none where they are empty or the column is not there. An error when some are.
+  bool ReadNumbers(const std::vector<CsvCell>& row, int begin, int end, const char* what, float* numbers) {
+    if (at_[begin] < 0) return false;
+    std::fill_n(numbers, end - begin, kNan);
+    int empty = -1, there = 0;
+    for (int field = begin; field < end; ++field) {
+      const CsvCell& cell = row[at_[field]];
+      float& number = numbers[field - begin];
+      if (cell.text.empty()) {
+        empty = field;
+        continue;
+      }
+      ++there;
+      if (!absl::SimpleAtof(cell.text, &number) || !std::isfinite(number)) {
+        errors_.Add(csv_.Where(cell), absl::StrCat(kNames[field], " is '", cell.text, "', which is no number"));
+        number = kNan;
+      }
+    }
+    if (there > 0 && empty >= 0) {
+      errors_.Add(csv_.Where(row[at_[empty]]),
+                  absl::StrCat(kNames[empty], " is empty, but other numbers of ", what, " are given"));
+    }
+    return there > 0;
+  }
+
+  void ReadRow(const std::vector<CsvCell>& row) {
+    const CsvCell& image = row[at_[kImage]];
+    if (image.text.empty()) return errors_.Add(csv_.Where(image), "image is empty");
+    const auto [at, is_new] = image_of_.try_emplace(image.text, table_.images.size());
+    if (is_new) table_.images.push_back({image.text, {}});
+    Face face;
+    float box[4] = {0, 0, 0, 0}, points[2 * kLandmarks];
+    const bool has_box = ReadNumbers(row, kBox, kPoints, "the box", box);
+    face.has_landmarks = ReadNumbers(row, kPoints, kLive, "the landmarks", points);
+    for (int i = 0; face.has_landmarks && i < kLandmarks; ++i) face.landmarks[i] = {points[2 * i], points[2 * i + 1]};
+    ReadLive(row, &face);
+    ReadIdentity(row, &face);
+    if (table_.has_boxes && !has_box) return;
+    face.box = {box[0], box[1], box[2], box[3]};
+    if (has_box && (box[0] >= box[2] || box[1] >= box[3])) {
+      errors_.Add(csv_.Where(row[at_[kBox]]), absl::StrCat("the box from (", box[0], ", ", box[1], ") to (", box[2],
+                                                           ", ", box[3], ") is empty: left < right and top < bottom"));
+    }
+    constexpr float kMost = 1 << 20;
+    for (float side : box) {
+      if (std::abs(side) > kMost) return errors_.Add(csv_.Where(row[at_[kBox]]), "the box is far from any image");
+    }
+    if (!table_.has_boxes && !is_new) {
+      return errors_.Add(csv_.Where(image),
+                         absl::StrCat("image '", image.text, "' is there twice, and no column says which face"));
+    }
+    table_.images[at->second].faces.push_back(face);
+  }
+
+  void ReadLive(const std::vector<CsvCell>& row, Face* face) {
+    if (at_[kLive] < 0 || row[at_[kLive]].text.empty()) return;
+    const CsvCell& cell = row[at_[kLive]];
+    if (cell.text != "0" && cell.text != "1") {
+      errors_.Add(csv_.Where(cell), absl::StrCat("live is '", cell.text, "'; it is 1, 0 or empty"));
+    }
+    face->live = cell.text == "1" ? 1 : 0;
+  }
+
+  void ReadIdentity(const std::vector<CsvCell>& row, Face* face) {
+    if (at_[kIdentity] < 0 || row[at_[kIdentity]].text.empty()) return;
+    const std::string& name = row[at_[kIdentity]].text;
+    const auto [at, is_new] = identity_of_.try_emplace(name, static_cast<int32_t>(table_.identities.size()));
+    if (is_new) table_.identities.push_back(name);
+    face->identity = at->second;
+  }
+
+  const CsvTable& csv_;
+  std::array<int, kFields> at_;  // the place of each field in a row; -1: not there
+  ErrorList errors_;
+  FaceTable table_;
+  absl::flat_hash_map<std::string, size_t> image_of_;
+  absl::flat_hash_map<std::string, int32_t> identity_of_;
+};
+
+}  // namespace
+
+absl::StatusOr<FaceTable> ParseFaceTable(absl::string_view text, const std::string& name) {
+  GRADUS_ASSIGN_OR_RETURN(const CsvTable csv, ParseCsv(text, name));
+  return TableReader(csv).Read();
+}
+
+}  // namespace gradus

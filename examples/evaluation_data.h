@@ -1,0 +1,28 @@
+// The examples that a checkpoint is evaluated on.
+#ifndef GRADUS_EXAMPLES_EVALUATION_DATA_H_
+#define GRADUS_EXAMPLES_EVALUATION_DATA_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "data/loader.h"
+#include "examples/trained_model.h"
+
+namespace gradus {
+
+// Every example exactly once, prepared as for evaluation. `data_dir`: as the user gave it; `batch_size`: 0 is that of
+// the training file. Errors name the data's field of the training file.
+absl::StatusOr<std::unique_ptr<Loader>> OpenEvaluationData(const TrainedModel& trained, absl::string_view data_dir,
+                                                           int64_t batch_size);
+
+// Calls `use` for each batch of an epoch. Examples that were left out are told on stderr; an error of `use` gets the
+// batch's place.
+absl::Status ForEachBatch(const TrainedModel& trained, Loader* loader,
+                          absl::FunctionRef<absl::Status(const Batch& batch)> use);
+
+}  // namespace gradus
+
+#endif  // GRADUS_EXAMPLES_EVALUATION_DATA_H_
