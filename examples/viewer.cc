@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "examples/evaluation_data.h"
 #include "examples/image_views.h"
 #include "train/model_variables.h"
 
