@@ -16,9 +16,9 @@
 #include "core/human.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
-#include "data/stream.h"
 #include "examples/command_line.h"
 #include "examples/confusion_matrix.h"
+#include "examples/evaluation_data.h"
 #include "examples/text_table.h"
 #include "examples/trained_model.h"
 #include "train/data_binding.h"
@@ -62,29 +62,6 @@ std::string FindLabel(const Model& model) {
     if (is_label && std::find(targets.begin(), targets.end(), input.name()) != targets.end()) return input.name();
   }
   return "";
-}
-
-absl::StatusOr<std::unique_ptr<Loader>> OpenData(const TrainedModel& trained) {
-  const Training& training = trained.file.training;
-  LoaderOptions options;
-  options.batch_size = absl::GetFlag(FLAGS_batch_size);
-  if (options.batch_size == 0) {
-    options.batch_size = training.has_eval_batch_size() ? training.eval_batch_size() : training.batch_size();
-  }
-  options.seed = training.seed();
-  options.remainder = Remainder::kPad;
-  options.threads = LoaderThreads(training);
-  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir), trained.class_names};
-  absl::StatusOr<ExampleSource> source = OpenStream(trained.evaluation, context, TransformMode::kEvaluate);
-  absl::Status status = source.status();
-  if (source.ok()) {
-    absl::StatusOr<std::unique_ptr<Loader>> loader = Loader::Make(*std::move(source), options);
-    if (loader.ok()) return loader;
-    status = loader.status();
-  }
-  return absl::Status(status.code(),
-                      absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(), "': ", status.message()));
 }
 
 // Counts a classifier's batch; the first output of two dimensions has the scores. Nothing happens for other models.
@@ -153,7 +130,8 @@ absl::StatusOr<int> Evaluate(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch_size", absl::GetFlag(FLAGS_batch_size), 0));
   GRADUS_ASSIGN_OR_RETURN(const TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
-  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader, OpenData(trained));
+  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
+                          OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_batch_size)));
   GRADUS_ASSIGN_OR_RETURN(DataBinding binding, DataBinding::Make(trained.file, trained.data_field, loader->columns()));
   GRADUS_ASSIGN_OR_RETURN(const std::shared_ptr<VariableStore> variables,
                           DeclareVariables(trained, binding.input_dims()));

@@ -20,6 +20,7 @@ constexpr int64_t kMostGridPixels = int64_t{1} << 26;
 struct CaptionedImages {
   std::vector<Tensor> images;
   std::vector<std::string> captions;  // as many; empty ones leave no room when all are
+  int64_t column_multiple = 1;        // so many images, or a multiple of it, stand in a row: they belong together
 };
 
 // The picture, u8[3, height, width], about square. Small images are enlarged by a whole factor, so that pixels stay
