@@ -104,7 +104,8 @@ std::string Tag(const dnnl_memory_desc_t& desc) {
 
 }  // namespace
 
-Layout::Layout(const dnnl_memory_desc_t& desc) : kind_(Kind::kDesc), desc_(desc) {
+Layout::Layout(const dnnl_memory_desc_t& desc)
+    : kind_(Kind::kDesc), desc_(std::make_shared<const dnnl_memory_desc_t>(desc)) {
   GRADUS_CHECK(desc.format_kind != dnnl_format_kind_any && desc.format_kind != dnnl_format_kind_undef);
   plain_ = IsPlain(desc);
   padded_ = IsPadded(desc);
@@ -134,21 +135,22 @@ Layout Layout::Bytes(int64_t bytes) {
 std::string Layout::ToString() const {
   if (any()) return "any";
   if (opaque()) return absl::StrCat(bytes_, " bytes");
-  if (!Blocked(desc_)) return absl::StrCat("packed (", bytes_, " bytes)");
-  if (plain_) return std::string("abcdefghijkl").substr(0, desc_.ndims);
-  return Tag(desc_);
+  if (!Blocked(*desc_)) return absl::StrCat("packed (", bytes_, " bytes)");
+  if (plain_) return std::string("abcdefghijkl").substr(0, desc_->ndims);
+  return Tag(*desc_);
 }
 
 bool operator==(const Layout& a, const Layout& b) {
   if (a.kind_ != b.kind_ || a.bytes_ != b.bytes_ || a.plain_ != b.plain_) return false;
-  if (a.kind_ != Layout::Kind::kDesc) return true;
-  if (a.desc_.data_type != b.desc_.data_type || a.desc_.offset0 != b.desc_.offset0) return false;
+  if (a.desc_ == b.desc_) return true;  // other kinds have none
+  const dnnl_memory_desc_t &left = *a.desc_, &right = *b.desc_;
+  if (left.data_type != right.data_type || left.offset0 != right.offset0) return false;
   if (a.plain_) return true;
-  if (!Blocked(a.desc_) || !Blocked(b.desc_) || a.padded_ || b.padded_) {
-    return dnnl_memory_desc_equal(&a.desc_, &b.desc_) != 0;
+  if (!Blocked(left) || !Blocked(right) || a.padded_ || b.padded_) {
+    return dnnl_memory_desc_equal(&left, &right) != 0;
   }
-  const Axes left = CanonicalAxes(a.desc_), right = CanonicalAxes(b.desc_);
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+  const Axes a_axes = CanonicalAxes(left), b_axes = CanonicalAxes(right);
+  return std::equal(a_axes.begin(), a_axes.end(), b_axes.begin(), b_axes.end(),
                     [](const Axis& x, const Axis& y) { return x.size == y.size && x.stride == y.stride; });
 }
 

@@ -10,6 +10,7 @@
 #include <oneapi/dnnl/dnnl_types.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -36,7 +37,7 @@ class Layout {
   int64_t stored_elements() const { return bytes_ / element_size_; }
   // Whether elements are padding (and must stay zero).
   bool padded() const { return padded_; }
-  const dnnl_memory_desc_t& desc() const { return desc_; }  // of a layout that is neither any nor opaque
+  const dnnl_memory_desc_t& desc() const { return *desc_; }  // of a layout that is neither any nor opaque
 
   // "abcd" (row-major), "acdb" (channels last), "aBcd16b" (blocks of 16 channels), "any", "640 bytes".
   std::string ToString() const;
@@ -50,7 +51,7 @@ class Layout {
   bool plain_ = false, padded_ = false;
   int64_t bytes_ = 0;
   int64_t element_size_ = 1;
-  dnnl_memory_desc_t desc_{};
+  std::shared_ptr<const dnnl_memory_desc_t> desc_;  // of a few hundred bytes: shared, so that layouts are cheap to copy
 };
 
 // The layout of the same dimensions order and blocks for another tensor type with the same shape (f32 x -> u8 mask).

@@ -14,7 +14,9 @@ namespace {
 
 // Large memory is mapped, and goes back to the system when it is freed. By default glibc keeps what is freed once, and
 // first values of weights and what else lives shortly would leave holes in the heap: 50 MB of a ResNet-50.
-bool MapLargeMemory() { return mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1; }
+// (Setting that stops glibc from adjusting how much free memory the heap's end may hold, which is too little for lists
+// that grow.)
+bool MapLargeMemory() { return mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1 && mallopt(M_TRIM_THRESHOLD, 8 << 20) == 1; }
 
 constexpr size_t kHuge = size_t{2} << 20;
 

@@ -93,6 +93,7 @@ absl::StatusOr<Value> Graph::Add(NodeSpec spec) {
     name = std::move(unique);
   }
   by_name_.emplace(name, size());
+  ++changes_;
   Node& node = nodes_.emplace_back();
   node.op = op;
   node.name = std::move(name);
@@ -159,8 +160,10 @@ int Graph::FindVariable(absl::string_view name) const {
 }
 
 int Graph::variable_of(int node) const {
-  const std::string& op = nodes_[node].op->name();
-  if (op != "Variable" && op != "Assign") return -1;
+  static const OpDef* const read = OpRegistry::Get().Find("Variable");
+  static const OpDef* const write = OpRegistry::Get().Find("Assign");
+  const OpDef* const op = nodes_[node].op;
+  if (op != read && op != write) return -1;
   return nodes_[node].attrs.as<VariableAttrs>().variable;
 }
 
@@ -182,6 +185,7 @@ std::string Graph::ToString() const {
 
 Graph Graph::Rebuild(const Rebuilding& rebuilding, std::vector<int>* moved) && {
   Graph result;
+  result.changes_ = changes_ + 1;
   std::vector<int> variables(nodes_.size());
   for (int i = 0; i < size(); ++i) variables[i] = variable_of(i);
   result.variables_ = std::move(variables_);

@@ -110,6 +110,8 @@ class Graph {
   absl::Status Assign(Value variable, Value value, Stage stage);
 
   int size() const { return static_cast<int>(nodes_.size()); }
+  // How often nodes were added, or it was built again: two equal numbers mean that nothing has changed between.
+  int64_t changes() const { return changes_; }
   const Node& node(int index) const { return nodes_[index]; }
   const Node& node(Value value) const { return nodes_[value.node]; }
   const TensorType& type(Value value) const { return nodes_[value.node].outputs[value.output]; }
@@ -137,6 +139,7 @@ class Graph {
   Graph Rebuild(const Rebuilding& rebuilding, std::vector<int>* moved) &&;
 
  private:
+  int64_t changes_ = 0;
   std::deque<Node> nodes_;  // a deque: references stay good while nodes are added
   std::vector<Variable> variables_;
   std::vector<Value> reads_;  // by variable

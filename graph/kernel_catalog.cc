@@ -70,6 +70,7 @@ absl::StatusOr<std::vector<ChoicePtr>> KernelCatalog::Candidates(const Graph& gr
   }
   const auto copy = [](const std::vector<LayoutPtr>& layouts) {
     std::vector<Layout> copies;
+    copies.reserve(layouts.size());
     for (LayoutPtr layout : layouts) copies.push_back(*layout);
     return copies;
   };
@@ -78,6 +79,7 @@ absl::StatusOr<std::vector<ChoicePtr>> KernelCatalog::Candidates(const Graph& gr
                               inference_, threads_};
   GRADUS_ASSIGN_OR_RETURN(std::vector<Candidate> made, entry->factory(context));
   std::vector<ChoicePtr> candidates;
+  candidates.reserve(made.size());
   for (Candidate& candidate : made) {
     candidates.push_back(std::make_shared<const NodeChoice>(NodeChoice{at_hand, std::move(candidate)}));
   }

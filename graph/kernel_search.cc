@@ -110,9 +110,23 @@ absl::StatusOr<std::vector<NodeLimit>> PrimitiveLimits(const Program& program, c
     if (fastest[i].choice == nullptr) continue;
     const Candidate& candidate = fastest[i].choice->candidate;
     limits.push_back({program.graph.node(static_cast<int>(i)).name, candidate.implementation,
-                      candidate.outputs.empty() ? "" : candidate.outputs[0].ToString(), fastest[i].milliseconds});
+                      candidate.outputs.empty() ? "" : candidate.outputs[0].ToString(), fastest[i].milliseconds,
+                      fastest[i].choice});
   }
   return limits;
+}
+
+LimitTimer::LimitTimer(absl::Span<const NodeLimit> limits) {
+  for (const NodeLimit& limit : limits) ++counts_[limit.choice];
+}
+
+absl::StatusOr<double> LimitTimer::Time() {
+  double all = 0;
+  for (const auto& [choice, count] : counts_) {
+    GRADUS_ASSIGN_OR_RETURN(const double once, timer_.TimeOnce(choice->candidate, choice->at_hand));
+    all += count * once;
+  }
+  return all;
 }
 
 }  // namespace gradus

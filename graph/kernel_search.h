@@ -11,7 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "graph/kernel_timer.h"
 #include "graph/plan.h"
 #include "graph/tuning_cache.h"
 
@@ -34,9 +37,23 @@ absl::StatusOr<KernelSearchResult> SearchKernels(const Program& program, const V
 struct NodeLimit {
   std::string node, implementation, layout;  // the layout is that of its first output
   double milliseconds = 0;
+  ChoicePtr choice;
 };
 absl::StatusOr<std::vector<NodeLimit>> PrimitiveLimits(const Program& program, const PlanOptions& options,
                                                        TuningCache* cache);
+
+// Times the limit again, all of it at a time: between whole steps of a plan, so that both see the machine in the same
+// states, and without what choosing the least of many noisy times has flattered.
+class LimitTimer {
+ public:
+  explicit LimitTimer(absl::Span<const NodeLimit> limits);
+  // Milliseconds of all operations, each kernel run once for those that share it.
+  absl::StatusOr<double> Time();
+
+ private:
+  absl::flat_hash_map<ChoicePtr, int> counts_;  // how many operations share it
+  KernelTimer timer_;
+};
 
 }  // namespace gradus
 

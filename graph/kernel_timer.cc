@@ -37,8 +37,8 @@ absl::StatusOr<double> RunOnce(Kernel* kernel) {
 
 }  // namespace
 
-absl::StatusOr<KernelTimer::Result> KernelTimer::Time(const Candidate& candidate, absl::Span<const Layout> at_hand,
-                                                      double enough) {
+absl::StatusOr<std::unique_ptr<KernelTimer::Setup>> KernelTimer::SetUp(const Candidate& candidate,
+                                                                       absl::Span<const Layout> at_hand) {
   std::vector<Layout> inputs;
   for (size_t i = 0; i < at_hand.size(); ++i) {
     const bool any = i >= candidate.inputs.size() || candidate.inputs[i].any();
@@ -56,8 +56,7 @@ absl::StatusOr<KernelTimer::Result> KernelTimer::Time(const Candidate& candidate
   const int64_t scratch = book(candidate.scratch_bytes);
   GRADUS_RETURN_IF_ERROR(arena_.Reserve(total));
 
-  std::vector<const void*> input_addresses;
-  std::vector<void*> output_addresses;
+  auto setup = std::make_unique<Setup>();
   for (size_t i = 0; i < inputs.size(); ++i) {
     uint8_t* const data = arena_.base() + input_offsets[i];
     const Layout& layout = inputs[i];
@@ -67,20 +66,31 @@ absl::StatusOr<KernelTimer::Result> KernelTimer::Time(const Candidate& candidate
     } else {
       std::memset(data, 0, layout.bytes());
     }
-    input_addresses.push_back(data);
+    setup->inputs.push_back(data);
   }
-  for (int64_t offset : output_offsets) output_addresses.push_back(arena_.base() + offset);
-  GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Kernel> kernel, candidate.make());
-  const RunState state;
-  kernel->Bind({input_addresses, absl::MakeConstSpan(output_addresses), arena_.base() + scratch, &state});
+  for (int64_t offset : output_offsets) setup->outputs.push_back(arena_.base() + offset);
+  GRADUS_ASSIGN_OR_RETURN(setup->kernel, candidate.make());
+  setup->kernel->Bind({setup->inputs, absl::MakeConstSpan(setup->outputs), arena_.base() + scratch, &setup->state});
+  return setup;
+}
 
+absl::StatusOr<double> KernelTimer::TimeOnce(const Candidate& candidate, absl::Span<const Layout> at_hand) {
+  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Setup> setup, SetUp(candidate, at_hand));
+  GRADUS_RETURN_IF_ERROR(RunOnce(setup->kernel.get()).status());
+  return RunOnce(setup->kernel.get());
+}
+
+absl::StatusOr<KernelTimer::Result> KernelTimer::Time(const Candidate& candidate, absl::Span<const Layout> at_hand,
+                                                      double enough) {
+  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Setup> setup, SetUp(candidate, at_hand));
+  Kernel* const kernel = setup->kernel.get();
   // The first run counts only where it says enough.
-  GRADUS_ASSIGN_OR_RETURN(double least, RunOnce(kernel.get()));
+  GRADUS_ASSIGN_OR_RETURN(double least, RunOnce(kernel));
   if (least > kSlackOfOne * enough) return Result{least, true};
   std::vector<double> times;
   const int rounds = RoundsFor(least);
   for (int round = 0; round < rounds; ++round) {
-    GRADUS_ASSIGN_OR_RETURN(const double time, RunOnce(kernel.get()));
+    GRADUS_ASSIGN_OR_RETURN(const double time, RunOnce(kernel));
     times.push_back(time);
     least = std::min(least, time);
     if (least > (round == 0 ? kSlackOfTwo : kSlackOfMore) * enough) return Result{least, true};

@@ -6,6 +6,8 @@
 #define GRADUS_GRAPH_KERNEL_TIMER_H_
 
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -26,7 +28,19 @@ class KernelTimer {
   absl::StatusOr<Result> Time(const Candidate& candidate, absl::Span<const Layout> at_hand,
                               double enough = std::numeric_limits<double>::infinity());
 
+  // Milliseconds of one run, after another that does not count.
+  absl::StatusOr<double> TimeOnce(const Candidate& candidate, absl::Span<const Layout> at_hand);
+
  private:
+  // A kernel and the memory that it is bound to.
+  struct Setup {
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    RunState state;
+    std::unique_ptr<Kernel> kernel;
+  };
+  absl::StatusOr<std::unique_ptr<Setup>> SetUp(const Candidate& candidate, absl::Span<const Layout> at_hand);
+
   Arena arena_;
 };
 

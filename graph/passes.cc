@@ -120,8 +120,11 @@ absl::Status RunPasses(Program* program, const PassOptions& options, const std::
   for (const Pass& pass : passes) {
     if (skipped(pass.name) || (skipped(kAllPasses) && pass.name != kPrune)) continue;
     PassLog log;
+    const int64_t changes = program->graph.changes();
+    const Program* const prologue = program->prologue.get();
     GRADUS_RETURN_IF_ERROR(pass.run(program, &log));
-    const absl::Status verified = Verify(*program);
+    const bool changed = program->graph.changes() != changes || program->prologue.get() != prologue;
+    const absl::Status verified = changed ? Verify(*program) : VerifyEnds(*program);
     if (!verified.ok()) {
       return absl::InternalError(absl::StrCat("after pass '", pass.name, "': ", verified.message()));
     }

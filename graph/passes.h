@@ -66,6 +66,8 @@ absl::Status RunPasses(Program* program, const PassOptions& options = {}, const 
 // exist and gradients have their parameters' types; the same of the prologue. A broken rule is a bug of the pass: an
 // Internal error that names the node (and, from RunPasses, the pass).
 absl::Status Verify(const Program& program);
+// The fetches and gradients alone.
+absl::Status VerifyEnds(const Program& program);
 
 }  // namespace gradus
 

@@ -128,7 +128,8 @@ class PlanBuilder {
   absl::Status AddWrites();
   absl::Status PrepareWrite(Write* write);
   absl::Status PlaceWrite(const Write& write);
-  bool MayWriteInPlace(const Write& write, int storage) const;
+  bool MayWriteInPlace(const Write& write, int storage);
+  const std::vector<InputOutputPair>& InPlacePairs(int node);
   void PlaceBuffers();
   void KeepFeedsAndFetches();
   void ShareMemory();
@@ -169,7 +170,9 @@ class PlanBuilder {
   Stage stage_ = Stage::kCompute;  // whose nodes are being added
   int stage_begin_ = 0;            // its first step
   std::vector<Write> writes_;
-  std::vector<Life> lives_;  // by buffer
+  int pairs_of_ = -1;                   // the node that InPlacePairs was last asked for,
+  std::vector<InputOutputPair> pairs_;  // and its answer
+  std::vector<Life> lives_;             // by buffer
 };
 
 }  // namespace gradus

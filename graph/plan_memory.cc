@@ -63,7 +63,7 @@ absl::Status PlanBuilder::PlaceWrite(const Write& write) {
 
 // A value is made right in its variable's memory when a step of this very stage makes it (an earlier stage must not
 // write) and no step reads the old value afterwards, or when that step itself works in place.
-bool PlanBuilder::MayWriteInPlace(const Write& write, int storage) const {
+bool PlanBuilder::MayWriteInPlace(const Write& write, int storage) {
   const int made = lives_[write.buffer].first_write;
   const int last_read = lives_[storage].last_read;
   if (made < stage_begin_ || lives_[write.buffer].merged_into != write.buffer) return false;
@@ -71,12 +71,20 @@ bool PlanBuilder::MayWriteInPlace(const Write& write, int storage) const {
   const PlanStep& step = plan_->steps_[made];
   if (step.node < 0 || !step.choice->candidate.in_place) return false;
   if (std::count(step.inputs.begin(), step.inputs.end(), storage) != 1) return false;
-  const Node& node = graph_.node(step.node);
-  const std::vector<InputOutputPair> pairs = node.op->in_place(node.attrs);
+  const std::vector<InputOutputPair>& pairs = InPlacePairs(step.node);
   return std::any_of(pairs.begin(), pairs.end(), [&](InputOutputPair pair) {
     return pair.input < static_cast<int>(step.inputs.size()) && step.inputs[pair.input] == storage &&
            step.outputs[pair.output] == write.buffer;
   });
+}
+
+// Kept from call to call: a node may write many variables, one after the other.
+const std::vector<InputOutputPair>& PlanBuilder::InPlacePairs(int node) {
+  if (pairs_of_ != node) {
+    pairs_of_ = node;
+    pairs_ = graph_.node(node).op->in_place(graph_.node(node).attrs);
+  }
+  return pairs_;
 }
 
 void PlanBuilder::PlaceBuffers() {

@@ -10,7 +10,7 @@ namespace gradus {
 namespace {
 
 // What a thread does in a second, roughly. Only the ratio matters: it weighs convolutions against passes over memory.
-constexpr double kMacsPerSecond = 30e9;
+constexpr double kMacsPerSecond = 60e9;
 constexpr double kBytesPerSecond = 8e9;
 // Memory is always saved where that takes at most this part of a plan's time, and wins so many times this part of the
 // arena; but not where the arena is small anyway.
@@ -28,7 +28,6 @@ double CostOfAll(const RecomputePuzzle& puzzle) {
 size_t BestFree(const RecomputePuzzle& puzzle, const std::vector<Recomputation>& solutions) {
   const double all = CostOfAll(puzzle), whole = static_cast<double>(solutions[0].peak_bytes);
   size_t best = 0;
-  if (solutions[0].peak_bytes < kSmallArena) return best;
   for (size_t i = 1; i < solutions.size() && solutions[i].cost <= kFreePrice * all; ++i) {
     const double saved = whole - static_cast<double>(solutions[i].peak_bytes);
     if (saved * all >= kLeastGain * solutions[i].cost * whole) best = i;
@@ -41,7 +40,11 @@ size_t BestFree(const RecomputePuzzle& puzzle, const std::vector<Recomputation>&
 // What costs next to nothing is always computed again. Where that is not enough for the budget, so is as little more as
 // is; where nothing is, the arena gets as small as it can.
 void PlanBuilder::PlaceWithRecomputation() {
-  Draft draft{std::move(plan_->steps_), plan_->buffers_.size(), lives_, {}};
+  std::vector<Life> lives = lives_;
+  PlaceBuffers();
+  const int64_t budget = plan_->options_.memory_budget;
+  if (plan_->arena_bytes_ < kSmallArena && (budget == 0 || plan_->arena_bytes_ <= budget - store_->bytes())) return;
+  Draft draft{std::move(plan_->steps_), plan_->buffers_.size(), std::move(lives), {}};
   std::copy_n(plan_->stage_end_, 3, draft.stage_end);
   const RecomputePuzzle puzzle = MakeRecomputePuzzle(draft);
   const std::vector<Recomputation> solutions = SolveRecompute(puzzle);
@@ -53,8 +56,8 @@ void PlanBuilder::PlaceWithRecomputation() {
 
   size_t next = BestFree(puzzle, solutions);
   place(solutions[next]);
-  if (plan_->options_.memory_budget == 0) return;
-  const int64_t limit = plan_->options_.memory_budget - store_->bytes();
+  if (budget == 0) return;
+  const int64_t limit = budget - store_->bytes();
   int64_t wanted = limit;  // of a solution; less than the limit, since packing leaves gaps
   for (int64_t least_step = 64; plan_->arena_bytes_ > limit; least_step *= 2) {
     while (next + 1 < solutions.size() && solutions[next].peak_bytes > wanted) ++next;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <queue>
 
 #include "absl/strings/match.h"
@@ -11,14 +12,7 @@
 #include "graph/op.h"
 
 namespace gradus {
-namespace {
-
-const std::vector<int>& Nobody() {
-  static const auto* const nobody = new std::vector<int>;
-  return *nobody;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 void Rebuild(Program* program, const Graph::Rebuilding& rebuilding) {
   std::vector<int> moved;
@@ -49,16 +43,34 @@ std::string Describe(const Node& node) { return absl::StrCat(node.op->name(), " 
 
 Rewriter::Rewriter(Program* program, PassLog* log) : program_(program), log_(log) {
   const Graph& graph = program->graph;
-  readers_.resize(graph.size());
-  for (int i = 0; i < graph.size(); ++i) {
-    readers_[i].resize(graph.node(i).outputs.size());
-    for (Value input : graph.node(i).inputs) readers_[input.node][input.output].push_back(i);
+  first_value_.reserve(graph.size() + 1);
+  first_value_.push_back(0);
+  for (const Node& node : graph.nodes()) {
+    first_value_.push_back(first_value_.back() + static_cast<int>(node.outputs.size()));
   }
-  for (const NamedValue& fetch : program->fetches) leaves_[fetch.value] = absl::StrCat("'", fetch.name, "'");
-  for (const auto& [gradient, parameter] : program->gradients) {
-    leaves_[gradient] = absl::StrCat("the gradient of '", graph.node(parameter).name, "'");
+  // Counted first; then each value's end moves down to its beginning while they are filled in from the last on.
+  first_reader_.assign(first_value_.back() + 1, 0);
+  for (const Node& node : graph.nodes()) {
+    for (Value input : node.inputs) ++first_reader_[first_value_[input.node] + input.output];
   }
+  std::partial_sum(first_reader_.begin(), first_reader_.end(), first_reader_.begin());
+  readers_.resize(first_reader_.back());
+  for (int i = graph.size() - 1; i >= 0; --i) {
+    const std::vector<Value>& inputs = graph.node(i).inputs;
+    for (Value input : inputs) readers_[--first_reader_[first_value_[input.node] + input.output]] = i;
+  }
+  int leaf = 0;
+  leaves_.reserve(program->fetches.size() + program->gradients.size());
+  for (const NamedValue& fetch : program->fetches) leaves_[fetch.value] = leaf++;
+  for (const auto& [gradient, parameter] : program->gradients) leaves_[gradient] = leaf++;
   gone_.resize(graph.size());
+}
+
+std::string Rewriter::LeafName(int leaf) const {
+  const int fetches = static_cast<int>(program_->fetches.size());
+  if (leaf < fetches) return absl::StrCat("'", program_->fetches[leaf].name, "'");
+  const Value parameter = program_->gradients[leaf - fetches].second;
+  return absl::StrCat("the gradient of '", graph().node(parameter).name, "'");
 }
 
 bool Rewriter::Is(int node, absl::string_view op) const {
@@ -66,7 +78,10 @@ bool Rewriter::Is(int node, absl::string_view op) const {
 }
 
 absl::Span<const int> Rewriter::Readers(Value value) const {
-  return value.node < size() ? readers_[value.node][value.output] : Nobody();
+  if (value.node >= size()) return {};
+  const int number = first_value_[value.node] + value.output;
+  return absl::MakeConstSpan(readers_).subspan(first_reader_[number],
+                                               first_reader_[number + 1] - first_reader_[number]);
 }
 
 int Rewriter::OnlyReader(Value value) const {
@@ -76,7 +91,7 @@ int Rewriter::OnlyReader(Value value) const {
 
 std::string Rewriter::WhyNotOnlyReader(Value value) const {
   const auto fetch = leaves_.find(value);
-  if (fetch != leaves_.end()) return absl::StrCat(fetch->second, " needs its value");
+  if (fetch != leaves_.end()) return absl::StrCat(LeafName(fetch->second), " needs its value");
   const absl::Span<const int> readers = Readers(value);
   if (readers.size() < 2) return "nobody else can read it";
   return absl::StrCat(Describe(node(readers[0])), " and ", Describe(node(readers[1])),
@@ -151,34 +166,40 @@ absl::StatusOr<std::vector<int>> Rewriter::Order() const {
   const auto key = [this](int node) {
     return std::make_pair(node < size() ? 2 * node : 2 * at_[node - size()] + 1, node);
   };
-  std::vector<std::vector<int>> followers(graph.size());
   std::vector<int> missing(graph.size(), 0);
+  std::vector<int> first_follower(graph.size() + 1, 0), needed;
+  std::vector<std::pair<int, int>> needs;  // (node, other that it needs)
   using Ready = std::pair<int, int>;
   std::priority_queue<Ready, std::vector<Ready>, std::greater<Ready>> ready;
   int count = 0;
   for (int i = 0; i < graph.size(); ++i) {
     if (gone_[i]) continue;
     ++count;
-    std::vector<int> needed;
+    needed.clear();
     for (Value input : graph.node(i).inputs) needed.push_back(Resolve(input).node);
     if (graph.node(i).forward >= 0) needed.push_back(ResolvePartner(graph.node(i).forward));
     for (int other : needed) {
       if (other < 0 || gone_[other]) {
         return absl::InternalError(absl::StrCat(Describe(graph.node(i)), " needs a node that is gone"));
       }
-      followers[other].push_back(i);
+      needs.push_back({i, other});
+      ++first_follower[other];
     }
     missing[i] = static_cast<int>(needed.size());
     if (missing[i] == 0) ready.push(key(i));
   }
+  std::partial_sum(first_follower.begin(), first_follower.end(), first_follower.begin());
+  std::vector<int> followers(needs.size());
+  for (auto need = needs.rbegin(); need != needs.rend(); ++need)
+    followers[--first_follower[need->second]] = need->first;
   std::vector<int> order;
   order.reserve(count);
   while (!ready.empty()) {
     const int next = ready.top().second;
     ready.pop();
     order.push_back(next);
-    for (int follower : followers[next]) {
-      if (--missing[follower] == 0) ready.push(key(follower));
+    for (int f = first_follower[next]; f < first_follower[next + 1]; ++f) {
+      if (--missing[followers[f]] == 0) ready.push(key(followers[f]));
     }
   }
   if (static_cast<int>(order.size()) == count) return order;
@@ -191,8 +212,9 @@ absl::Status Rewriter::Finish() {
   GRADUS_ASSIGN_OR_RETURN(rebuilding.order, Order());
   for (const auto& [from, to] : values_) rebuilding.values[from] = Resolve(to);
   for (const auto& [from, to] : partners_) rebuilding.partners[from] = ResolvePartner(to);
-  for (const auto& [leaf, name] : leaves_) {
-    if (gone_[Resolve(leaf).node]) return absl::InternalError(absl::StrCat(name, " needs a node that is gone"));
+  for (const auto& [value, leaf] : leaves_) {
+    if (gone_[Resolve(value).node])
+      return absl::InternalError(absl::StrCat(LeafName(leaf), " needs a node that is gone"));
   }
   Rebuild(program_, rebuilding);
   return absl::OkStatus();

@@ -36,7 +36,7 @@ class Rewriter {
   const Graph& graph() const { return program_->graph; }
   const Node& node(int index) const { return program_->graph.node(index); }
   // Nodes before anything was added.
-  int size() const { return static_cast<int>(readers_.size()); }
+  int size() const { return static_cast<int>(first_value_.size()) - 1; }
   // Whether the node is of this operation and still in its place.
   bool Is(int node, absl::string_view op) const;
   bool IsGone(int node) const { return gone_[node]; }
@@ -70,16 +70,20 @@ class Rewriter {
 
  private:
   void NoteAdded(int at);
+  // What a fetch or gradient is, for messages.
+  std::string LeafName(int leaf) const;
   Value Resolve(Value value) const;
   int ResolvePartner(int node) const;
   absl::StatusOr<std::vector<int>> Order() const;
 
   Program* program_;
   PassLog* log_;
-  std::vector<std::vector<std::vector<int>>> readers_;  // by node and output
-  absl::flat_hash_map<Value, std::string> leaves_;      // fetches and gradients: what they are
-  std::vector<int> at_;                                 // of added nodes
-  std::vector<bool> gone_;                              // by node, added ones included
+  std::vector<int> first_value_;            // by node: the number of its output 0; the last is the number of all values
+  std::vector<int> first_reader_;           // by value: where in readers_ its own begin; the last is their end
+  std::vector<int> readers_;                // nodes
+  absl::flat_hash_map<Value, int> leaves_;  // of fetches by number, then gradients
+  std::vector<int> at_;                     // of added nodes
+  std::vector<bool> gone_;                  // by node, added ones included
   absl::flat_hash_map<Value, Value> values_;
   absl::flat_hash_map<int, int> partners_;
 };

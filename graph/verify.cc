@@ -48,11 +48,9 @@ absl::Status VerifyVariable(const Graph& graph, int index, std::vector<bool>* wr
 }
 
 absl::Status VerifyNodes(const Graph& graph) {
-  absl::flat_hash_set<absl::string_view> names;
-  names.reserve(graph.size());
   std::vector<bool> written(graph.variables().size(), false);
   for (int i = 0; i < graph.size(); ++i) {
-    if (!names.insert(graph.node(i).name).second) return Broken(graph.node(i), "its name is not unique");
+    if (graph.Find(graph.node(i).name) != i) return Broken(graph.node(i), "its name is not unique");
     GRADUS_RETURN_IF_ERROR(VerifyInputs(graph, i));
     GRADUS_RETURN_IF_ERROR(VerifyVariable(graph, i, &written));
   }
@@ -64,7 +62,8 @@ bool Exists(const Graph& graph, Value value) {
          value.output < static_cast<int>(graph.node(value).outputs.size());
 }
 
-// What leaves the graph.
+}  // namespace
+
 absl::Status VerifyEnds(const Program& program) {
   const Graph& graph = program.graph;
   absl::flat_hash_set<absl::string_view> names;
@@ -85,8 +84,6 @@ absl::Status VerifyEnds(const Program& program) {
   }
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::Status Verify(const Program& program) {
   GRADUS_RETURN_IF_ERROR(VerifyNodes(program.graph));

@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -120,11 +121,16 @@ absl::StatusOr<std::vector<Candidate>> TogetherCandidates(const KernelContext& c
   auto members = std::make_shared<std::vector<Member>>();
   Candidate candidate;
   candidate.implementation = "gradus:one_region";
-  for (const MemberNode& part : MembersOf(context.node)) {
+  candidate.inputs.reserve(context.node.inputs.size());
+  candidate.outputs.reserve(context.node.outputs.size());
+  const std::vector<MemberNode> parts = MembersOf(context.node);
+  members->reserve(parts.size());
+  for (const MemberNode& part : parts) {
     GRADUS_ASSIGN_OR_RETURN(Member member, ChooseMember(context, part));
-    const Candidate& own = member.candidate;
-    candidate.inputs.insert(candidate.inputs.end(), own.inputs.begin(), own.inputs.end());
-    candidate.outputs.insert(candidate.outputs.end(), own.outputs.begin(), own.outputs.end());
+    Candidate& own = member.candidate;  // whose layouts nobody asks for again
+    std::move(own.inputs.begin(), own.inputs.end(), std::back_inserter(candidate.inputs));
+    std::move(own.outputs.begin(), own.outputs.end(), std::back_inserter(candidate.outputs));
+    own.inputs = own.outputs = {};
     candidate.in_place = candidate.in_place && own.in_place;
     member.scratch = candidate.scratch_bytes;
     candidate.scratch_bytes += (own.scratch_bytes + kScratchAlign - 1) / kScratchAlign * kScratchAlign;

@@ -61,9 +61,8 @@ double LimitOf(const LoadedModel& model, const Subject& subject, int threads) {
   PlanOptions options;
   options.threads = threads;
   TuningCache cache(threads);
-  double total = 0;
-  for (const NodeLimit& limit : Value(PrimitiveLimits(program, options, &cache))) total += limit.milliseconds;
-  return total;
+  LimitTimer timer(Value(PrimitiveLimits(program, options, &cache)));
+  return Value(timer.Time());
 }
 
 // Inputs are zeros.

@@ -21,8 +21,11 @@ REGISTER_OP(ToyPicky).Inputs(1).Types(SameAsInput).NoGradient("a toy");
 // One that takes what it gets.
 REGISTER_OP(ToyEasy).Inputs(1).Types(SameAsInput).NoGradient("a toy");
 
+int copies_done = 0;
+
 FunctionKernel::Function Copy(const Layout& layout) {
   return [n = layout.stored_elements()](const Buffers& b) {
+    ++copies_done;
     std::copy_n(b.in<float>(0), n, b.out<float>(0));
     return absl::OkStatus();
   };
@@ -165,6 +168,25 @@ TEST_F(KernelSearchTest, TheLimitIsTheFastestInAnyLayout) {
   EXPECT_EQ((*limits)[0].milliseconds, 1);
   EXPECT_EQ((*limits)[1].layout, "abcd");
   EXPECT_EQ((*limits)[1].milliseconds, 2);
+}
+
+// One run that counts and one before it, for all nodes that share a kernel.
+TEST_F(KernelSearchTest, TheLimitIsTimedAgain) {
+  SetReorderTime(100);
+  const Value x = AddInput(&program_.graph, "x", kImage);
+  const Value a = AddNode(&program_.graph, "ToyEasy", "a", {x}, FactorAttrs{7});
+  const Value b = AddNode(&program_.graph, "ToyEasy", "b", {a}, FactorAttrs{7});
+  SetTime(a, "toy:easy", 0.1, 0.2);
+  program_.fetches.push_back({"c", Easy("c", b)});
+  const absl::StatusOr<std::vector<NodeLimit>> limits = PrimitiveLimits(program_, options_, &cache_);
+  ASSERT_TRUE(limits.ok()) << limits.status();
+  ASSERT_EQ(limits->size(), 3u);
+  LimitTimer timer(*limits);
+  copies_done = 0;
+  const absl::StatusOr<double> time = timer.Time();
+  ASSERT_TRUE(time.ok()) << time.status();
+  EXPECT_GT(*time, 0);
+  EXPECT_EQ(copies_done, 4);
 }
 
 // Layouts that are the same bytes have the same name, whoever described them.
