@@ -44,10 +44,13 @@ int64_t CaptionWidth(size_t letters, int64_t letter_size) {
 
 // For a picture a little wider than high: of the numbers of columns near that, the one with the fullest last row.
 // `ratio` is a tile's height to its width.
-int64_t ChooseColumns(int64_t count, double ratio) {
+int64_t ChooseColumns(int64_t count, int64_t multiple, double ratio) {
   const double ideal = 1.15 * std::sqrt(static_cast<double>(count) * ratio);
   const int64_t least = std::clamp<int64_t>(std::llround(0.8 * ideal), 1, count);
   const int64_t most = std::clamp<int64_t>(std::llround(1.25 * ideal), least, count);
+  if (multiple > 1) {
+    return multiple * std::max<int64_t>(1, std::llround(ideal / static_cast<double>(multiple)));
+  }
   auto cost = [&](int64_t columns) {
     const double empty = static_cast<double>((columns - count % columns) % columns);
     return empty + std::abs(static_cast<double>(columns) - ideal);
@@ -74,7 +77,7 @@ GridLayout MakeLayout(const CaptionedImages& captioned) {
   layout.step_x = layout.tile_width + kGap;
   layout.step_y = layout.tile_height + caption + kGap;
   const double ratio = static_cast<double>(layout.step_y) / static_cast<double>(layout.step_x);
-  layout.columns = captioned.columns > 0 ? captioned.columns : ChooseColumns(count, ratio);
+  layout.columns = captioned.columns > 0 ? captioned.columns : ChooseColumns(count, captioned.column_multiple, ratio);
   layout.rows = (count + layout.columns - 1) / layout.columns;
   layout.width = layout.columns * layout.step_x + kGap;
   layout.height = layout.rows * layout.step_y + kGap;

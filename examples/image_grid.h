@@ -21,6 +21,7 @@ struct CaptionedImages {
   std::vector<Tensor> images;
   std::vector<std::string> captions;  // as many; empty ones leave no room when all are
   int64_t columns = 0;                // images in a row; 0: as many as make the picture about square
+  int64_t column_multiple = 1;        // so many images, or a multiple of it, stand in a row: they belong together
   bool stretch = true;                // false: values are shades already, 0 black and 1 white
 };
 

@@ -14,6 +14,7 @@
 #include "core/status_macros.h"
 #include "examples/command_line.h"
 #include "examples/pass_flags.h"
+#include "train/stages.h"
 #include "train/trainer.h"
 
 namespace {
@@ -91,6 +92,30 @@ absl::StatusOr<std::string> FreshRunFolder(std::string model) {
   }
 }
 
+// What is about to be trained, or only was planned.
+void Show(Trainer& trainer, const std::string& run_dir, bool dry_run) {
+  std::fprintf(stderr, "%s\n", trainer.Describe().c_str());
+  const Plan& plan = trainer.learner().plan();
+  if (absl::GetFlag(FLAGS_print_memory_plan)) std::fprintf(stderr, "%s\n", plan.DrawMemory().c_str());
+  if (dry_run) {
+    std::printf("%s\n%s", plan.ToString().c_str(), plan.Explain().c_str());
+  } else {
+    std::fprintf(stderr, "run        %s\n", run_dir.c_str());
+  }
+}
+
+// The last line, and the exit code.
+absl::StatusOr<int> End(const absl::StatusOr<TrainResult>& result) {
+  GRADUS_RETURN_IF_ERROR(result.status());
+  if (result->exit_code != 0) {
+    std::fprintf(stderr, "stopped by a signal after step %lld%s and saved; --resume goes on\n",
+                 static_cast<long long>(result->step),
+                 result->stage.empty() ? "" : absl::StrCat(" of stage ", result->stage).c_str());
+  }
+  std::printf("%s\n", result->ToJson().c_str());
+  return result->exit_code;
+}
+
 absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of a write, also of a log's
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
@@ -113,25 +138,23 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
     options.tuning = std::make_shared<TuningCache>(threads, UserPath(cache));
   }
   if (const std::string trace = absl::GetFlag(FLAGS_trace); !trace.empty()) options.trace = UserPath(trace);
+  const bool dry_run = absl::GetFlag(FLAGS_dry_run);
+  if (!file.stages.empty()) {
+    const StageBegins begins = [&file, &options, dry_run](int stage, Trainer& trainer) {
+      std::fprintf(stderr, "stage      %d of %d: %s\n", stage + 1, static_cast<int>(file.stages.size()),
+                   file.stages[stage].stage.c_str());
+      Show(trainer, options.run_dir, dry_run);
+    };
+    if (dry_run) {
+      GRADUS_RETURN_IF_ERROR(PlanStages(file, options, begins));
+      return 0;
+    }
+    return End(RunStages(file, options, begins));
+  }
   const std::string run_dir = options.run_dir;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(std::move(file), std::move(options)));
-  std::fprintf(stderr, "%s\n", trainer->Describe().c_str());
-  if (absl::GetFlag(FLAGS_print_memory_plan)) {
-    std::fprintf(stderr, "%s\n", trainer->learner().plan().DrawMemory().c_str());
-  }
-  if (absl::GetFlag(FLAGS_dry_run)) {
-    const Plan& plan = trainer->learner().plan();
-    std::printf("%s\n%s", plan.ToString().c_str(), plan.Explain().c_str());
-    return 0;
-  }
-  std::fprintf(stderr, "run        %s\n", run_dir.c_str());
-  GRADUS_ASSIGN_OR_RETURN(TrainResult result, trainer->Run());
-  if (result.exit_code != 0) {
-    std::fprintf(stderr, "stopped by a signal after step %lld and saved; --resume goes on\n",
-                 static_cast<long long>(result.step));
-  }
-  std::printf("%s\n", result.ToJson().c_str());
-  return result.exit_code;
+  Show(*trainer, run_dir, dry_run);
+  return dry_run ? 0 : End(trainer->Run());
 }
 
 }  // namespace

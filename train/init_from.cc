@@ -75,22 +75,24 @@ class Initializing {
 
   absl::Status Run(const std::string& path) {
     absl::StatusOr<Source> source = Source::Open(path, print_);
-    if (!source.ok()) return At("checkpoint", source.status().message());
+    if (!source.ok()) return At(SourceField(), source.status().message());
     GRADUS_RETURN_IF_ERROR(Choose());
     for (const auto& [index, there] : chosen_) GRADUS_RETURN_IF_ERROR(Take(*source, path, index, there));
     if (!errors_.empty()) {
-      return At("checkpoint",
+      return At(SourceField(),
                 absl::StrCat("'", path, "' does not give what the model needs:\n  ", absl::StrJoin(errors_, "\n  "),
                              field_.empty() ? ""
                                             : "\nrename { to: from: } maps names; allow_missing and allow_mismatch "
                                               "keep initialisers"));
     }
-    if (values_.empty()) return At("checkpoint", absl::StrCat("'", path, "' gives no variable of the model"));
+    if (values_.empty()) return At(SourceField(), absl::StrCat("'", path, "' gives no variable of the model"));
     for (const auto& [index, value] : values_) GRADUS_RETURN_IF_ERROR(variables_->Set(index, value));
     return absl::OkStatus();
   }
 
  private:
+  const char* SourceField() const { return init_.has_stage() ? "stage" : "checkpoint"; }
+
   absl::Status At(const std::string& field, absl::string_view message) const {
     if (field_.empty()) return absl::InvalidArgumentError(message);
     const std::string full = absl::StrCat(field_, ".", field);
@@ -154,7 +156,7 @@ class Initializing {
       return absl::OkStatus();
     }
     absl::StatusOr<Tensor> value = source.Read(*stored);
-    if (!value.ok()) return At("checkpoint", value.status().message());
+    if (!value.ok()) return At(SourceField(), value.status().message());
     if (value->type() == variable.type) {
       print_(absl::StrCat(variable.name, " <- ", there, " ", value->type().ToString()));
       values_.emplace_back(index, *std::move(value));
@@ -187,11 +189,13 @@ class Initializing {
 
 }  // namespace
 
-absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables, const Print& print) {
+absl::Status InitializeFrom(const TrainingFile& file, const std::string& stages, VariableStore* variables,
+                            const Print& print) {
   for (int i = 0; i < file.training.init_from_size(); ++i) {
     const InitFrom& init = file.training.init_from(i);
     Initializing initializing(init, absl::StrCat("init_from[", i, "]"), file.source, variables, print);
-    GRADUS_RETURN_IF_ERROR(initializing.Run(PathBeside(file.path, init.checkpoint())));
+    GRADUS_RETURN_IF_ERROR(
+        initializing.Run(init.has_stage() ? JoinPath(stages, init.stage()) : PathBeside(file.path, init.checkpoint())));
   }
   return absl::OkStatus();
 }

@@ -12,10 +12,10 @@
 
 namespace gradus {
 
-// Sets variables as each init_from says, in their order. Each mapping is told to `print` ("conv1/weights <-
-// features.0.weight f32[20, 1, 5, 5]"). Strict unless the file says otherwise; a mistake in one init_from leaves the
-// variables as the one before it left them.
-absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables,
+// Sets variables as each init_from says, in their order. `stages`: the folder of the run's stages, where `stage` names
+// one (train/stages.h). Each mapping is told to `print` ("conv1/weights <- features.0.weight f32[20, 1, 5, 5]"). Strict
+// unless the file says otherwise; a mistake in one init_from leaves the variables as the one before it left them.
+absl::Status InitializeFrom(const TrainingFile& file, const std::string& stages, VariableStore* variables,
                             const std::function<void(const std::string&)>& print);
 
 // One of them without a training file: sets variables to what `path` has.

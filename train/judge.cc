@@ -26,6 +26,11 @@ absl::StatusOr<Judge> Judge::Make(const TrainingFile& file, const Evaluator& eva
   GRADUS_ASSIGN_OR_RETURN(judge.best_.larger_is_better,
                           LargerIsBetter(file, evaluator, judge.best_.metric, "checkpoint.best_metric"));
   if (checkpoint.has_larger_is_better()) judge.best_.larger_is_better = checkpoint.larger_is_better();
+  if (file.training.has_stop_when()) {
+    judge.stop_when_ = file.training.stop_when();
+    if (!judge.stop_when_.has_metric()) judge.stop_when_.set_metric(judge.best_.metric);
+    GRADUS_RETURN_IF_ERROR(LargerIsBetter(file, evaluator, judge.stop_when_.metric(), "stop_when.metric").status());
+  }
   judge.stop_ = judge.best_;
   if (!file.training.has_early_stop()) return judge;
   judge.patience_ = early_stop.patience();
@@ -68,8 +73,22 @@ void Judge::Add(int64_t step, const std::vector<std::pair<std::string, double>>&
   }
 }
 
-bool Judge::Stops(const CheckpointState& history) const {
-  return patience_ > 0 && history.early_stop().evaluations_since() >= patience_;
+std::string Judge::StopReason(const CheckpointState& history) const {
+  if (const int64_t since = history.early_stop().evaluations_since(); patience_ > 0 && since >= patience_) {
+    return absl::StrCat(stop_.metric, " has not improved for ", since, since == 1 ? " evaluation" : " evaluations");
+  }
+  if (!stop_when_.has_metric() || history.evaluation().empty()) return "";
+  for (const MetricValue& metric : history.evaluation(history.evaluation_size() - 1).metric()) {
+    if (metric.name() != stop_when_.metric()) continue;
+    const double value = metric.value();
+    if (stop_when_.has_at_least() && value >= stop_when_.at_least()) {
+      return absl::StrCat(metric.name(), " is ", value, ", at least ", stop_when_.at_least());
+    }
+    if (stop_when_.has_at_most() && value <= stop_when_.at_most()) {
+      return absl::StrCat(metric.name(), " is ", value, ", at most ", stop_when_.at_most());
+    }
+  }
+  return "";
 }
 
 void Judge::DropOthers(CheckpointState* history) const {

@@ -26,14 +26,12 @@ class Judge {
   // Takes the results of the evaluation after `step` into `history`. Results that are not finite are never better.
   void Add(int64_t step, const std::vector<std::pair<std::string, double>>& results, CheckpointState* history) const;
 
-  // Whether the run has not got better for as many evaluations as the training file allows.
-  bool Stops(const CheckpointState& history) const;
+  // Why the run is to stop after the last evaluation of `history`, for people: it has reached what the training file
+  // wants (`stop_when`), or has not got better for too long (`early_stop`). Empty: it goes on.
+  std::string StopReason(const CheckpointState& history) const;
 
   // Drops from a history what was judged by another metric than now.
   void DropOthers(CheckpointState* history) const;
-
-  // By which early stopping judges.
-  const std::string& stop_metric() const { return stop_.metric; }
 
  private:
   struct Rule {
@@ -48,6 +46,7 @@ class Judge {
 
   Rule best_, stop_;
   int64_t patience_ = 0;  // 0: never stops
+  StopWhen stop_when_;    // without a metric: never stops
 };
 
 }  // namespace gradus

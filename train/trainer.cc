@@ -35,6 +35,7 @@ int64_t FirstNotFinite(const Batch& batch) {
 
 std::string TrainResult::ToJson() const {
   nlohmann::ordered_json json;  // prints what is not finite as null
+  if (!stage.empty()) json["stage"] = stage;
   json["step"] = step;
   json["loss"] = loss;
   for (const auto& [name, value] : evaluation) json["eval_" + name] = value;
@@ -57,6 +58,7 @@ absl::StatusOr<TrainResult> Trainer::Run() {
   running_ = nullptr;  // the run folder is free again
   GRADUS_RETURN_IF_ERROR(status);
   TrainResult result;
+  result.stage = file_.stage;
   result.step = step_;
   result.loss = last_loss_;
   result.evaluation = results_;
@@ -167,13 +169,9 @@ absl::Status Trainer::Evaluate() {
     metric->set_value(value);
   }
   judge_->Add(step_, results_, &history_);
-  stopped_early_ = judge_->Stops(history_);
-  if (stopped_early_) {
-    running_->progress.Note(
-        absl::StrCat("stopped early at step ", step_, ": ", judge_->stop_metric(), " has not improved for ",
-                     history_.early_stop().evaluations_since(),
-                     history_.early_stop().evaluations_since() == 1 ? " evaluation" : " evaluations"));
-  }
+  const std::string reason = judge_->StopReason(history_);
+  stopped_early_ = !reason.empty();
+  if (stopped_early_) running_->progress.Note(absl::StrCat("stopped early at step ", step_, ": ", reason));
   return absl::OkStatus();
 }
 

@@ -42,12 +42,18 @@ struct TrainerOptions {
   PassOptions passes;
   std::shared_ptr<TuningCache> tuning;  // see SessionOptions
   std::string trace;                    // file for a trace of three warm steps; empty: none
+  // For a stage of several (train/stages.h): the folder of all stages, and the run's folder where it is open already. A
+  // plan only: nothing will be trained, so that first weights of earlier stages are not there yet.
+  std::string stages_dir;
+  std::shared_ptr<RunFolder> folder;
+  bool plan_only = false;
   // Data sets of the program's own, in place of those that the training file names; null: the file's. The file still
   // says how they are used (`train_data { shuffle: false }`).
   std::shared_ptr<const Dataset> train_dataset, eval_dataset;
 };
 
 struct TrainResult {
+  std::string stage;  // the last one that ran; "" when the training has no stages
   int64_t step = 0;
   double loss = 0;                                         // of the last step; NaN when none was made
   std::vector<std::pair<std::string, double>> evaluation;  // the last one's
@@ -57,8 +63,8 @@ struct TrainResult {
   int64_t peak_bytes = 0;                                  // peak resident memory of the process
   int exit_code = 0;                                       // 130 or 143 when a signal stopped the run, after saving
 
-  // One JSON object: step, loss, eval_<metric>..., examples_per_second, data_wait, skipped_examples, peak_bytes.
-  // Numbers that are not finite are null.
+  // One JSON object: stage (where there are several), step, loss, eval_<metric>..., examples_per_second, data_wait,
+  // skipped_examples, peak_bytes. Numbers that are not finite are null.
   std::string ToJson() const;
 };
 
@@ -80,7 +86,7 @@ class Trainer {
   struct Running {
     StopSignal signal;
     Progress progress;
-    std::unique_ptr<RunFolder> folder;
+    std::shared_ptr<RunFolder> folder;
     std::unique_ptr<MetricsLog> log;
   };
 

@@ -24,9 +24,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainingFile file, Trai
     GRADUS_ASSIGN_OR_RETURN(Judge judge, Judge::Make(trainer->file_, *trainer->evaluator_));
     trainer->judge_ = std::make_unique<Judge>(std::move(judge));
   }
-  if (!trainer->options_.resume) {
+  if (!trainer->options_.resume && !trainer->options_.plan_only) {
     const auto note = [&trainer](const std::string& line) { trainer->notes_.push_back(line); };
-    GRADUS_RETURN_IF_ERROR(InitializeFrom(trainer->file_, &trainer->learner_->variables(), note));
+    GRADUS_RETURN_IF_ERROR(
+        InitializeFrom(trainer->file_, trainer->options_.stages_dir, &trainer->learner_->variables(), note));
   }
   return trainer;
 }

@@ -41,9 +41,10 @@ std::string PrintField(const Training& training, const FieldDescriptor* field) {
 
 // Fields that may change from one part of a run to the next without a word, or have a word of their own.
 bool MayChange(const std::string& field) {
-  constexpr absl::string_view kFields[] = {"model",      "eval_data",     "eval_batch_size", "epochs",        "steps",
-                                           "evaluation", "checkpoint",    "early_stop",      "init_from",     "seed",
-                                           "threads",    "memory_budget", "log_every_steps", "loader_threads"};
+  constexpr absl::string_view kFields[] = {
+      "model",      "eval_data",  "eval_batch_size", "epochs",          "steps",
+      "evaluation", "checkpoint", "early_stop",      "stop_when",       "init_from",
+      "seed",       "threads",    "memory_budget",   "log_every_steps", "loader_threads"};
   for (absl::string_view name : kFields) {
     if (name == field) return true;
   }
@@ -54,8 +55,11 @@ bool MayChange(const std::string& field) {
 
 absl::Status Trainer::StartOrResume() {
   Progress& progress = running_->progress;
-  GRADUS_ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(options_.run_dir, options_.resume));
-  running_->folder = std::make_unique<RunFolder>(std::move(folder));
+  running_->folder = options_.folder;
+  if (running_->folder == nullptr) {
+    GRADUS_ASSIGN_OR_RETURN(RunFolder folder, RunFolder::Open(options_.run_dir, options_.resume));
+    running_->folder = std::make_shared<RunFolder>(std::move(folder));
+  }
   for (const std::string& note : notes_) progress.Note(note);
   std::optional<Checkpoint> checkpoint;
   if (options_.resume) {
@@ -83,7 +87,7 @@ absl::Status Trainer::Start() {
   if (options_.resume) {
     progress.Note("there is no checkpoint to go on from: the run starts at step 0");
     const auto note = [&progress](const std::string& line) { progress.Note(line); };
-    GRADUS_RETURN_IF_ERROR(InitializeFrom(file_, &learner_->variables(), note));
+    GRADUS_RETURN_IF_ERROR(InitializeFrom(file_, options_.stages_dir, &learner_->variables(), note));
   }
   if (config().evaluation().at_start() && evaluator_ != nullptr) GRADUS_RETURN_IF_ERROR(Evaluate());
   if (config().checkpoint().at_start() || history_.has_best()) GRADUS_RETURN_IF_ERROR(Save());
@@ -92,6 +96,14 @@ absl::Status Trainer::Start() {
 
 absl::Status Trainer::Resume(const Checkpoint& checkpoint) {
   const CheckpointState& state = checkpoint.state();
+  if (state.stage() != file_.stage) {
+    const auto name = [](const std::string& stage) {
+      return stage.empty() ? std::string("no stage of several") : absl::StrCat("the stage '", stage, "'");
+    };
+    return ErrorAt(file_.source.Lookup(""),
+                   absl::StrCat("the run in '", options_.run_dir, "' is ", name(state.stage()),
+                                ", but this training is ", name(file_.stage), "; use another run folder"));
+  }
   Training before;
   TextFormat::Parser parser;
   parser.AllowUnknownField(true);
@@ -116,7 +128,7 @@ absl::Status Trainer::Resume(const Checkpoint& checkpoint) {
   *history_.mutable_evaluation() = state.evaluation();
   if (judge_ != nullptr) {
     judge_->DropOthers(&history_);
-    stopped_early_ = judge_->Stops(history_);
+    stopped_early_ = !judge_->StopReason(history_).empty();
   }
   if (state.evaluation_size() > 0 && evaluator_ != nullptr) {
     const EvaluationRecord& last = state.evaluation(state.evaluation_size() - 1);
@@ -193,6 +205,7 @@ void Trainer::NoteChanges(const CheckpointState& state, const Training& before) 
 CheckpointState Trainer::State() const {
   CheckpointState state = history_;
   state.set_library_version(kVersion);
+  if (!file_.stage.empty()) state.set_stage(file_.stage);
   state.set_step(step_);
   state.set_epoch(epoch_);
   state.set_examples_seen(examples_seen_);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -13,6 +14,7 @@
 #include "core/status_macros.h"
 #include "core/text_proto.h"
 #include "graph/session.h"
+#include "train/stages.h"
 
 namespace gradus {
 namespace {
@@ -109,11 +111,18 @@ void CheckEvaluation(const Training& t, Checker* checker) {
     checker->AtLeast(t.early_stop().patience(), 1, "early_stop.patience");
     checker->NotNegative(t.early_stop().min_delta(), "early_stop.min_delta");
   }
+  if (t.has_stop_when()) {
+    const StopWhen& stop = t.stop_when();
+    checker->Check(stop.has_at_least() != stop.has_at_most(), "stop_when", "needs one of `at_least` and `at_most`");
+    checker->Check(!std::isnan(stop.at_least()), "stop_when.at_least", "is nan; it must be a number");
+    checker->Check(!std::isnan(stop.at_most()), "stop_when.at_most", "is nan; it must be a number");
+  }
   if (t.has_eval_data()) return;
   constexpr char kNeedsData[] = "needs eval_data: without it there is no evaluation";
   checker->Check(!t.has_evaluation(), "evaluation", kNeedsData);
   checker->Check(!t.checkpoint().has_best_metric(), "checkpoint.best_metric", kNeedsData);
   checker->Check(!t.has_early_stop(), "early_stop", kNeedsData);
+  checker->Check(!t.has_stop_when(), "stop_when", kNeedsData);
 }
 
 void CheckLists(const Training& t, Checker* checker) {
@@ -132,7 +141,9 @@ void CheckLists(const Training& t, Checker* checker) {
   }
   for (int i = 0; i < t.init_from_size(); ++i) {
     const std::string field = absl::StrCat("init_from[", i, "]");
-    checker->Check(t.init_from(i).has_checkpoint(), field, "needs `checkpoint`");
+    const bool from_stage = t.init_from(i).has_stage();
+    checker->Check(t.init_from(i).has_checkpoint() || from_stage, field, "needs `checkpoint`");
+    checker->Check(!t.init_from(i).has_checkpoint() || !from_stage, field, "needs one of `checkpoint` and `stage`");
     for (int r = 0; r < t.init_from(i).rename_size(); ++r) {
       const InitFrom::Rename& rename = t.init_from(i).rename(r);
       checker->Check(!rename.to().empty() && !rename.from().empty(), absl::StrCat(field, ".rename[", r, "]"),
@@ -170,6 +181,12 @@ absl::Status ApplyOverrides(absl::Span<const std::string> overrides, TrainingFil
   };
   if (sets("steps=") && !sets("epochs=")) file->training.clear_epochs();
   if (sets("epochs=") && !sets("steps=")) file->training.clear_steps();
+  for (int i = 0; i < file->training.stage_size(); ++i) {
+    TrainingStage* stage = file->training.mutable_stage(i);
+    const std::string steps = absl::StrCat("stage[", i, "].steps="), epochs = absl::StrCat("stage[", i, "].epochs=");
+    if (sets(steps) && !sets(epochs)) stage->clear_epochs();
+    if (sets(epochs) && !sets(steps)) stage->clear_steps();
+  }
   return absl::OkStatus();
 }
 
@@ -223,6 +240,27 @@ absl::StatusOr<LoadedModel> ReadModel(const TrainingFile& file) {
   return ParseModel(*text, path);
 }
 
+using ModelReader = absl::FunctionRef<absl::StatusOr<LoadedModel>(const TrainingFile&)>;
+
+// Checks the training, or each of its stages, and reads its model.
+absl::Status Complete(ModelReader read, TrainingFile* file) {
+  if (file->training.stage().empty()) {
+    absl::StatusOr<LoadedModel> model = read(*file);
+    GRADUS_RETURN_IF_ERROR(Join(CheckTraining(*file), model.status()));
+    file->model = *std::move(model);
+    return absl::OkStatus();
+  }
+  GRADUS_ASSIGN_OR_RETURN(file->stages, SplitStages(*file));
+  absl::Status status;
+  for (TrainingFile& stage : file->stages) {
+    const absl::Status completed = Complete(read, &stage);
+    // What the file says wrongly for all stages is one mistake.
+    if (completed.message() != status.message()) status = Join(status, completed);
+  }
+  if (status.ok()) file->model = file->stages.back().model;
+  return status;
+}
+
 }  // namespace
 
 int LoaderThreads(const Training& training) {
@@ -236,9 +274,12 @@ absl::StatusOr<TrainingFile> LoadTrainingFile(const std::string& path, absl::Spa
   }
   TrainingFile file;
   GRADUS_RETURN_IF_ERROR(ParseTraining(*text, path, overrides, &file));
-  absl::StatusOr<LoadedModel> model = ReadModel(file);
-  GRADUS_RETURN_IF_ERROR(Join(CheckTraining(file), model.status()));
-  file.model = *std::move(model);
+  for (int i = 0; i < file.training.init_from_size() && file.training.stage().empty(); ++i) {
+    if (!file.training.init_from(i).has_stage()) continue;
+    const std::string field = absl::StrCat("init_from[", i, "].stage");
+    return ErrorAt(file.source.Lookup(field), absl::StrCat(field, " names a stage, but this file has none"));
+  }
+  GRADUS_RETURN_IF_ERROR(Complete(ReadModel, &file));
   return file;
 }
 
@@ -247,9 +288,8 @@ absl::StatusOr<TrainingFile> LoadTrainingText(absl::string_view text, const std:
                                               absl::Span<const std::string> overrides) {
   TrainingFile file;
   GRADUS_RETURN_IF_ERROR(ParseTraining(text, name, overrides, &file));
-  absl::StatusOr<LoadedModel> model = ParseModel(model_text, model_name);
-  GRADUS_RETURN_IF_ERROR(Join(CheckTraining(file), model.status()));
-  file.model = *std::move(model);
+  const auto model = [&](const TrainingFile&) { return ParseModel(model_text, model_name); };
+  GRADUS_RETURN_IF_ERROR(Complete(model, &file));
   return file;
 }
 

@@ -60,7 +60,7 @@ class InitFromTest : public testing::Test {
       EXPECT_TRUE(variables_->Set(variables_->Find(name), Filled(dims, 0)).ok());
     }
     printed_.clear();
-    return InitializeFrom(*file, variables_.get(), [this](const std::string& line) { printed_.push_back(line); });
+    return InitializeFrom(*file, "", variables_.get(), [this](const std::string& line) { printed_.push_back(line); });
   }
 
   float First(const std::string& name) { return variables_->Get(variables_->Find(name))->values<float>()[0]; }

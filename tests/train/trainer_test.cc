@@ -202,6 +202,8 @@ TEST(Trainer, StopsEarly) {
       {"early_stop { patience: 3 min_delta: 1e6 }", 4},  // the first sets the mark, three miss it
       {"early_stop { patience: 3 }", 9},                 // always better: to the end
       {"early_stop { patience: 2 metric: \"loss\" } checkpoint { larger_is_better: true }", 3},
+      {"stop_when { at_most: 1e9 }", 1},
+      {"stop_when { metric: \"loss\" at_least: 1e9 }", 9},
   };
   for (const Row& row : rows) {
     TinyRun run = EvaluatedLine(kTen, absl::StrCat("steps: 9 evaluation { every_steps: 1 } ", row.early_stop),
