@@ -8,6 +8,10 @@
 #include <cstring>
 #include <string>
 
+#ifdef GRADUS_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include "absl/strings/str_cat.h"
 #include "core/human.h"
 #include "core/memory_limit.h"
@@ -58,6 +62,9 @@ Arena::~Arena() { Release(); }
 
 void Arena::Release() {
   if (base_ == nullptr) return;
+#ifdef GRADUS_ASAN
+  ASAN_UNPOISON_MEMORY_REGION(base_, size_);  // who gets these addresses next knows nothing of red zones here
+#endif
   munmap(base_, size_);
   base_ = nullptr;
   size_ = 0;

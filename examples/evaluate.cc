@@ -33,6 +33,7 @@ constexpr char kUsage[] =
   evaluate --run_dir=runs/lenet                                 the newest checkpoint of a run
   evaluate --checkpoint=runs/lenet/checkpoints/best             the best one
   evaluate --checkpoint=... --data_dir=/data/mnist --batch_size=500
+  evaluate --run_dir=runs/lenet --training_data                 how well it knows what it was trained with
 
 A checkpoint is enough: it holds the model, the evaluation data's description and its preprocessing, and the variables.
 Only the data itself is read from --data_dir, as in training. A classifier's confusion matrix is printed too.
@@ -46,6 +47,7 @@ Exit code: 0, 1 after an error, 2 for wrong flags.)";
 ABSL_FLAG(std::string, run_dir, "", "folder of a run: its newest whole checkpoint");
 ABSL_FLAG(std::string, checkpoint, "", "folder of a checkpoint, instead of --run_dir");
 ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets start from; empty: the current one");
+ABSL_FLAG(bool, training_data, false, "measures over the training data instead, prepared as for evaluation");
 ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core that this process may use");
 ABSL_FLAG(int64_t, batch_size, 0, "examples at a time; 0: what the training file says. Changes no result but rounding");
 
@@ -116,8 +118,12 @@ absl::StatusOr<int> Evaluate(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("batch_size", absl::GetFlag(FLAGS_batch_size), 0));
-  GRADUS_ASSIGN_OR_RETURN(const TrainedModel trained,
+  GRADUS_ASSIGN_OR_RETURN(TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
+  if (absl::GetFlag(FLAGS_training_data)) {
+    trained.evaluation = trained.file.training.train_data();
+    trained.data_field = "train_data";
+  }
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
                           OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_batch_size)));
   GRADUS_ASSIGN_OR_RETURN(DataBinding binding, DataBinding::Make(trained.file, trained.data_field, loader->columns()));

@@ -73,7 +73,8 @@ GridLayout MakeLayout(const CaptionedImages& captioned) {
   const int64_t caption = longest > 0 ? kCaptionGap + kGlyphHeight * layout.letter_size : 0;
   layout.step_x = layout.tile_width + kGap;
   layout.step_y = layout.tile_height + caption + kGap;
-  layout.columns = ChooseColumns(count, static_cast<double>(layout.step_y) / static_cast<double>(layout.step_x));
+  const double ratio = static_cast<double>(layout.step_y) / static_cast<double>(layout.step_x);
+  layout.columns = captioned.columns > 0 ? captioned.columns : ChooseColumns(count, ratio);
   layout.rows = (count + layout.columns - 1) / layout.columns;
   layout.width = layout.columns * layout.step_x + kGap;
   layout.height = layout.rows * layout.step_y + kGap;
@@ -87,12 +88,15 @@ struct Stretch {
 
   uint8_t operator()(float value) const {
     if (!std::isfinite(value) || !(largest > least)) return 0;
-    return static_cast<uint8_t>(std::lround(255 * (static_cast<double>(value) - least) / (double{largest} - least)));
+    const double shade = (static_cast<double>(value) - least) / (double{largest} - least);
+    return static_cast<uint8_t>(std::lround(255 * std::clamp(shade, 0.0, 1.0)));
   }
 };
 
-std::vector<Stretch> FindStretches(const std::vector<Tensor>& images) {
+std::vector<Stretch> FindStretches(const CaptionedImages& captioned) {
+  const std::vector<Tensor>& images = captioned.images;
   const Shape& shape = images[0].shape();
+  if (!captioned.stretch) return std::vector<Stretch>(shape[0], Stretch{0, 1});
   const int64_t pixels = shape.ElementsBetween(1, 3);
   std::vector<Stretch> stretches(shape[0]);
   for (const Tensor& image : images) {
@@ -176,7 +180,7 @@ absl::StatusOr<Tensor> DrawImageGrid(const CaptionedImages& captioned) {
                                                    " make a picture of ", layout.width, " x ", layout.height,
                                                    " pixels, more than a PNG may hold here; show fewer"));
   }
-  const std::vector<Stretch> stretches = FindStretches(captioned.images);
+  const std::vector<Stretch> stretches = FindStretches(captioned);
   Canvas canvas(layout.width, layout.height);
   for (size_t i = 0; i < captioned.images.size(); ++i) {
     const int64_t x = kGap + static_cast<int64_t>(i) % layout.columns * layout.step_x;

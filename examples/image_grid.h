@@ -20,6 +20,8 @@ constexpr int64_t kMostGridPixels = int64_t{1} << 26;
 struct CaptionedImages {
   std::vector<Tensor> images;
   std::vector<std::string> captions;  // as many; empty ones leave no room when all are
+  int64_t columns = 0;                // images in a row; 0: as many as make the picture about square
+  bool stretch = true;                // false: values are shades already, 0 black and 1 white
 };
 
 // The picture, u8[3, height, width], about square. Small images are enlarged by a whole factor, so that pixels stay

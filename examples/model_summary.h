@@ -14,6 +14,7 @@
 #include "core/shape.h"
 #include "graph/load_model.h"
 #include "graph/plan.h"
+#include "graph/receptive_field.h"
 
 namespace gradus {
 
@@ -23,20 +24,32 @@ struct LayerSummary {
   TensorType output;       // with the batch
   int64_t parameters = 0;  // elements; a variable counts where it is first read
   double macs = 0;         // multiply-accumulates for one example, without bias; exact up to 2^53
+  // Convolutions and dense layers by the formulas of textbooks, which give every filter a bias, used or not: parameters
+  // (k_w k_h C_in + 1) C_out, and for one example W H (k_w k_h C_in + 1) C_out operations over an output of W x H; a
+  // dense layer is a convolution over a map of one element. 0 for others.
+  double formula_parameters = 0, formula_operations = 0;
+  // What a unit sees, for each spatial axis of the first of the model's inputs that it sees at all and that has spatial
+  // axes: those behind the channels or, in i32[N, T], behind the batch. Else empty.
+  std::vector<FieldExtent> field = {};
+  bool sees_all = false;  // the whole of that input, whichever unit
 };
 
 // Parameters and multiply-accumulates of a network.
 struct NetworkCost {
   int64_t parameters = 0;
   double macs = 0;
+
+  double flops() const { return 2 * macs; }
+  int64_t weight_bytes() const { return 4 * parameters; }
 };
 
 struct ModelSummary {
-  std::vector<LayerSummary> layers;  // all that run in training
-  bool has_loss = false;             // that runs in training
-  NetworkCost training;              // all layers and losses
-  NetworkCost inference;             // what the outputs need
-  int64_t output_bytes = 0;          // of all layers
+  std::vector<LayerSummary> layers;                       // all that run in training
+  bool has_loss = false;                                  // that runs in training
+  NetworkCost training;                                   // all layers and losses
+  NetworkCost inference;                                  // what the outputs need
+  double formula_parameters = 0, formula_operations = 0;  // of all layers
+  int64_t output_bytes = 0;                               // of all layers
 };
 
 // What a model is looked at for.

@@ -15,10 +15,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "core/file.h"
 #include "core/status_macros.h"
-#include "data/stream.h"
 #include "examples/command_line.h"
+#include "examples/model_image.h"
 #include "examples/text_table.h"
 #include "examples/trained_model.h"
 #include "train/model_variables.h"
@@ -54,32 +53,6 @@ ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core that this proc
 namespace gradus {
 namespace {
 
-struct ImageInput {
-  std::string name;    // of the model's input
-  std::string column;  // of the data set that fed it
-  TensorType type;     // of one example
-};
-
-// The model's only f32[C, H, W] input without free dimensions.
-absl::StatusOr<ImageInput> FindImageInput(const TrainingFile& file) {
-  std::vector<ImageInput> found;
-  for (const Input& input : file.model.model.model().input()) {
-    if (input.dtype() != Input::FLOAT32) continue;
-    absl::StatusOr<Shape> shape = Shape::Make(input.dims());
-    if (!shape.ok() || shape->rank() != 3 || ((*shape)[0] != 1 && (*shape)[0] != 3)) continue;
-    found.push_back({input.name(), input.name(), {DType::kFloat32, *std::move(shape)}});
-  }
-  if (found.size() != 1) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the model has ", found.size(),
-                     " inputs that take images of a fixed size, f32[1, H, W] or f32[3, H, W]; predict needs one"));
-  }
-  for (const Feed& feed : file.training.feed()) {
-    if (feed.input() == found[0].name) found[0].column = feed.column();
-  }
-  return found[0];
-}
-
 // Whether the layer gives probabilities already.
 bool IsSoftmax(const Model& model, const std::string& layer) {
   return std::any_of(model.layer().begin(), model.layer().end(),
@@ -99,7 +72,7 @@ std::vector<double> Softmax(absl::Span<const float> logits) {
 class Classifier {
  public:
   static absl::StatusOr<Classifier> Make(const TrainedModel* trained) {
-    GRADUS_ASSIGN_OR_RETURN(ImageInput input, FindImageInput(trained->file));
+    GRADUS_ASSIGN_OR_RETURN(ModelImage input, FindModelImage(trained->file, "predict"));
     GRADUS_ASSIGN_OR_RETURN(std::shared_ptr<VariableStore> variables, DeclareVariables(*trained));
     SessionOptions options;
     options.threads = absl::GetFlag(FLAGS_threads);
@@ -111,8 +84,10 @@ class Classifier {
 
   // The probability of each class.
   absl::StatusOr<std::vector<double>> Classify(const std::string& image) {
-    GRADUS_ASSIGN_OR_RETURN(const Tensor prepared, Prepare(image));
-    GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, predictor_->Run({{input_.name, &prepared}}));
+    GRADUS_ASSIGN_OR_RETURN(const Tensor prepared, ReadModelImage(*trained_, input_, image));
+    const Shape& shape = prepared.shape();
+    const Tensor batch = Tensor::Of<float>(Shape{1, shape[0], shape[1], shape[2]}, prepared.values<float>());
+    GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, predictor_->Run({{input_.name, &batch}}));
     const std::string& name = predictor_->outputs()[0];
     const Tensor& output = outputs[0];
     if (output.dtype() != DType::kFloat32 || output.shape().rank() != 2 || output.shape()[1] < 1) {
@@ -125,25 +100,11 @@ class Classifier {
   }
 
  private:
-  Classifier(const TrainedModel* trained, ImageInput input, std::unique_ptr<Predictor> predictor)
+  Classifier(const TrainedModel* trained, ModelImage input, std::unique_ptr<Predictor> predictor)
       : trained_(trained), input_(std::move(input)), predictor_(std::move(predictor)) {}
 
-  // The image as the model takes it, f32[1, C, H, W].
-  absl::StatusOr<Tensor> Prepare(const std::string& image) const {
-    GRADUS_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(UserPath(image)));
-    GRADUS_ASSIGN_OR_RETURN(const Tensor prepared, PrepareImage(trained_->evaluation, input_.column,
-                                                                static_cast<int>(input_.type.shape[0]), image, bytes));
-    if (prepared.type() != input_.type) {
-      return absl::InvalidArgumentError(absl::StrCat(image, ": the image is ", prepared.shape().ToString(),
-                                                     " when prepared, but the model's input '", input_.name, "' is ",
-                                                     input_.type.shape.ToString(), ": channels, height, width"));
-    }
-    const Shape& shape = input_.type.shape;
-    return Tensor::Of<float>(Shape{1, shape[0], shape[1], shape[2]}, prepared.values<float>());
-  }
-
   const TrainedModel* trained_;
-  ImageInput input_;
+  ModelImage input_;
   std::unique_ptr<Predictor> predictor_;
 };
 

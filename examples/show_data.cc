@@ -18,9 +18,9 @@
 #include "core/status_macros.h"
 #include "data/loader.h"
 #include "data/png.h"
-#include "data/stream.h"
 #include "examples/command_line.h"
 #include "examples/image_grid.h"
+#include "examples/training_data.h"
 #include "train/training_file.h"
 
 namespace {
@@ -46,25 +46,6 @@ ABSL_FLAG(gradus::RepeatedFlag, set, {}, "path.to.field=value: overrides a field
 
 namespace gradus {
 namespace {
-
-// Examples one by one, in the order and with the augmentation of training.
-absl::StatusOr<std::unique_ptr<Loader>> OpenTrainingData(const TrainingFile& file) {
-  const Training& training = file.training;
-  const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
-  const DatasetContext context{UserPath(data_dir.empty() ? "." : data_dir), {}};
-  LoaderOptions options;
-  options.shuffle = training.train_data().has_shuffle() ? training.train_data().shuffle() : true;
-  options.seed = training.seed();
-  absl::StatusOr<ExampleSource> source = OpenStream(training.train_data(), context, TransformMode::kTrain);
-  absl::Status status = source.status();
-  if (source.ok()) {
-    absl::StatusOr<std::unique_ptr<Loader>> loader = Loader::Make(*std::move(source), options);
-    if (loader.ok()) return loader;
-    status = loader.status();
-  }
-  return absl::Status(status.code(),
-                      absl::StrCat(file.source.Lookup("train_data").ToString(), ": train_data: ", status.message()));
-}
 
 // The columns to draw.
 struct DrawnColumns {
@@ -116,7 +97,8 @@ absl::StatusOr<int> ShowData(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("count", absl::GetFlag(FLAGS_count), 1));
   GRADUS_ASSIGN_OR_RETURN(const TrainingFile file,
                           LoadTrainingFile(UserPath(absl::GetFlag(FLAGS_config)), absl::GetFlag(FLAGS_set).values));
-  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader, OpenTrainingData(file));
+  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
+                          OpenTrainingData(file, absl::GetFlag(FLAGS_data_dir), /*batch_size=*/1));
   GRADUS_ASSIGN_OR_RETURN(const DrawnColumns drawn, ChooseColumns(loader->columns()));
   const int64_t pixels = std::max<int64_t>(1, loader->columns()[drawn.image].type.shape.ElementsBetween(1, 3));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("count", absl::GetFlag(FLAGS_count), 1, kMostGridPixels / pixels));

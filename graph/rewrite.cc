@@ -41,29 +41,32 @@ std::string JoinedName(absl::string_view first, absl::string_view second) {
 
 std::string Describe(const Node& node) { return absl::StrCat(node.op->name(), " '", node.name, "'"); }
 
-Rewriter::Rewriter(Program* program, PassLog* log) : program_(program), log_(log) {
-  const Graph& graph = program->graph;
-  first_value_.reserve(graph.size() + 1);
+Rewriter::Rewriter(Program* program, PassLog* log)
+    : program_(program), log_(log), size_(program->graph.size()), gone_(program->graph.size()) {}
+
+void Rewriter::Index() const {
+  if (indexed_) return;
+  indexed_ = true;
+  const Graph& graph = program_->graph;
+  first_value_.reserve(size_ + 1);
   first_value_.push_back(0);
-  for (const Node& node : graph.nodes()) {
-    first_value_.push_back(first_value_.back() + static_cast<int>(node.outputs.size()));
+  for (int i = 0; i < size_; ++i) {
+    first_value_.push_back(first_value_.back() + static_cast<int>(graph.node(i).outputs.size()));
   }
   // Counted first; then each value's end moves down to its beginning while they are filled in from the last on.
   first_reader_.assign(first_value_.back() + 1, 0);
-  for (const Node& node : graph.nodes()) {
-    for (Value input : node.inputs) ++first_reader_[first_value_[input.node] + input.output];
+  for (int i = 0; i < size_; ++i) {
+    for (Value input : graph.node(i).inputs) ++first_reader_[first_value_[input.node] + input.output];
   }
   std::partial_sum(first_reader_.begin(), first_reader_.end(), first_reader_.begin());
   readers_.resize(first_reader_.back());
-  for (int i = graph.size() - 1; i >= 0; --i) {
-    const std::vector<Value>& inputs = graph.node(i).inputs;
-    for (Value input : inputs) readers_[--first_reader_[first_value_[input.node] + input.output]] = i;
+  for (int i = size_ - 1; i >= 0; --i) {
+    for (Value input : graph.node(i).inputs) readers_[--first_reader_[first_value_[input.node] + input.output]] = i;
   }
   int leaf = 0;
-  leaves_.reserve(program->fetches.size() + program->gradients.size());
-  for (const NamedValue& fetch : program->fetches) leaves_[fetch.value] = leaf++;
-  for (const auto& [gradient, parameter] : program->gradients) leaves_[gradient] = leaf++;
-  gone_.resize(graph.size());
+  leaves_.reserve(program_->fetches.size() + program_->gradients.size());
+  for (const NamedValue& fetch : program_->fetches) leaves_[fetch.value] = leaf++;
+  for (const auto& [gradient, parameter] : program_->gradients) leaves_[gradient] = leaf++;
 }
 
 std::string Rewriter::LeafName(int leaf) const {
@@ -79,6 +82,7 @@ bool Rewriter::Is(int node, absl::string_view op) const {
 
 absl::Span<const int> Rewriter::Readers(Value value) const {
   if (value.node >= size()) return {};
+  Index();
   const int number = first_value_[value.node] + value.output;
   return absl::MakeConstSpan(readers_).subspan(first_reader_[number],
                                                first_reader_[number + 1] - first_reader_[number]);
@@ -86,10 +90,11 @@ absl::Span<const int> Rewriter::Readers(Value value) const {
 
 int Rewriter::OnlyReader(Value value) const {
   const absl::Span<const int> readers = Readers(value);
-  return readers.size() == 1 && !leaves_.contains(value) && !gone_[readers[0]] ? readers[0] : -1;
+  return readers.size() == 1 && !Leaves(value) && !gone_[readers[0]] ? readers[0] : -1;
 }
 
 std::string Rewriter::WhyNotOnlyReader(Value value) const {
+  Index();
   const auto fetch = leaves_.find(value);
   if (fetch != leaves_.end()) return absl::StrCat(LeafName(fetch->second), " needs its value");
   const absl::Span<const int> readers = Readers(value);
@@ -208,6 +213,7 @@ absl::StatusOr<std::vector<int>> Rewriter::Order() const {
 
 absl::Status Rewriter::Finish() {
   if (at_.empty() && values_.empty() && partners_.empty()) return absl::OkStatus();
+  Index();
   Graph::Rebuilding rebuilding;
   GRADUS_ASSIGN_OR_RETURN(rebuilding.order, Order());
   for (const auto& [from, to] : values_) rebuilding.values[from] = Resolve(to);

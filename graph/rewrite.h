@@ -36,7 +36,7 @@ class Rewriter {
   const Graph& graph() const { return program_->graph; }
   const Node& node(int index) const { return program_->graph.node(index); }
   // Nodes before anything was added.
-  int size() const { return static_cast<int>(first_value_.size()) - 1; }
+  int size() const { return size_; }
   // Whether the node is of this operation and still in its place.
   bool Is(int node, absl::string_view op) const;
   bool IsGone(int node) const { return gone_[node]; }
@@ -44,7 +44,10 @@ class Rewriter {
   // The nodes that read a value, in order, one as often as it reads it.
   absl::Span<const int> Readers(Value value) const;
   // Whether it is a fetch or a gradient.
-  bool Leaves(Value value) const { return leaves_.contains(value); }
+  bool Leaves(Value value) const {
+    Index();
+    return leaves_.contains(value);
+  }
   // The node that alone reads the value, which does not leave the graph as a fetch or gradient; else -1.
   int OnlyReader(Value value) const;
   // Why there is none, for the log: "loss 'x' reads it, too".
@@ -70,6 +73,8 @@ class Rewriter {
 
  private:
   void NoteAdded(int at);
+  // Finds out who reads what, once; many passes never ask.
+  void Index() const;
   // What a fetch or gradient is, for messages.
   std::string LeafName(int leaf) const;
   Value Resolve(Value value) const;
@@ -78,12 +83,14 @@ class Rewriter {
 
   Program* program_;
   PassLog* log_;
-  std::vector<int> first_value_;            // by node: the number of its output 0; the last is the number of all values
-  std::vector<int> first_reader_;           // by value: where in readers_ its own begin; the last is their end
-  std::vector<int> readers_;                // nodes
-  absl::flat_hash_map<Value, int> leaves_;  // of fetches by number, then gradients
-  std::vector<int> at_;                     // of added nodes
-  std::vector<bool> gone_;                  // by node, added ones included
+  const int size_;
+  mutable bool indexed_ = false;
+  mutable std::vector<int> first_value_;   // by node: the number of its output 0; the last is the number of all values
+  mutable std::vector<int> first_reader_;  // by value: where in readers_ its own begin; the last is their end
+  mutable std::vector<int> readers_;       // nodes
+  mutable absl::flat_hash_map<Value, int> leaves_;  // of fetches by number, then gradients
+  std::vector<int> at_;                             // of added nodes
+  std::vector<bool> gone_;                          // by node, added ones included
   absl::flat_hash_map<Value, Value> values_;
   absl::flat_hash_map<int, int> partners_;
 };

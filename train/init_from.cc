@@ -1,9 +1,11 @@
 #include "train/init_from.h"
 
+#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -79,8 +81,9 @@ class Initializing {
     if (!errors_.empty()) {
       return At("checkpoint",
                 absl::StrCat("'", path, "' does not give what the model needs:\n  ", absl::StrJoin(errors_, "\n  "),
-                             "\nrename { to: from: } maps names; allow_missing and allow_mismatch keep "
-                             "initialisers"));
+                             field_.empty() ? ""
+                                            : "\nrename { to: from: } maps names; allow_missing and allow_mismatch "
+                                              "keep initialisers"));
     }
     if (values_.empty()) return At("checkpoint", absl::StrCat("'", path, "' gives no variable of the model"));
     for (const auto& [index, value] : values_) GRADUS_RETURN_IF_ERROR(variables_->Set(index, value));
@@ -89,6 +92,7 @@ class Initializing {
 
  private:
   absl::Status At(const std::string& field, absl::string_view message) const {
+    if (field_.empty()) return absl::InvalidArgumentError(message);
     const std::string full = absl::StrCat(field_, ".", field);
     return ErrorAt(places_.Lookup(full), absl::StrCat(full, ": ", message));
   }
@@ -154,6 +158,13 @@ class Initializing {
     if (value->type() == variable.type) {
       print_(absl::StrCat(variable.name, " <- ", there, " ", value->type().ToString()));
       values_.emplace_back(index, *std::move(value));
+    } else if (init_.reshape() && value->dtype() == variable.type.dtype &&
+               value->shape().num_elements() == variable.type.shape.num_elements()) {
+      print_(
+          absl::StrCat(variable.name, " <- ", there, " ", value->type().ToString(), " as ", variable.type.ToString()));
+      Tensor reshaped(variable.type);
+      std::memcpy(reshaped.data(), value->data(), reshaped.bytes());
+      values_.emplace_back(index, std::move(reshaped));
     } else if (init_.allow_mismatch()) {
       print_(absl::StrCat(variable.name, " <- its initialiser ('", there, "' is ", value->type().ToString(), ", not ",
                           variable.type.ToString(), ")"));
@@ -165,7 +176,7 @@ class Initializing {
   }
 
   const InitFrom& init_;
-  const std::string field_;  // "init_from[0]"
+  const std::string field_;  // "init_from[0]"; "": not of a training file
   const SourceMap& places_;
   VariableStore* const variables_;
   const Print& print_;
@@ -183,6 +194,12 @@ absl::Status InitializeFrom(const TrainingFile& file, VariableStore* variables, 
     GRADUS_RETURN_IF_ERROR(initializing.Run(PathBeside(file.path, init.checkpoint())));
   }
   return absl::OkStatus();
+}
+
+absl::Status InitializeFrom(const InitFrom& init, const std::string& path, VariableStore* variables,
+                            const Print& print) {
+  const SourceMap nowhere;
+  return Initializing(init, /*field=*/"", nowhere, variables, print).Run(path);
 }
 
 }  // namespace gradus

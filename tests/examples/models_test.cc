@@ -138,6 +138,48 @@ TEST(ModelsTest, TrainingFilesFitTheirModels) {
   EXPECT_GE(files, 10);
 }
 
+struct SeenBy {
+  const char* file;
+  const char* layer;
+  double size;
+};
+
+// In elements of the image, padding included; a global pooling sees all of it.
+TEST(ModelsTest, UnitsSeeWhatTheFieldSays) {
+  for (const SeenBy& row : {SeenBy{"mnist/lenet", "pool2", 16},
+                            {"imagenet/alexnet", "conv5", 163},
+                            {"imagenet/alexnet", "pool5", 195},
+                            {"imagenet/zfnet", "pool5", 171},
+                            {"imagenet/vgg16", "stage5/conv/3/conv", 196},
+                            {"imagenet/vgg16", "stage5/pool", 212},
+                            {"imagenet/vgg19", "stage5/conv/4/conv", 252},
+                            {"imagenet/vgg19", "stage5/pool", 268},
+                            {"imagenet/googlenet", "5b/out", 715},
+                            {"imagenet/resnet18", "stage4/2/res", 435},
+                            {"imagenet/resnet34", "stage4/3/res", 899},
+                            {"imagenet/resnet50_v1", "stage4/3/res", 483},
+                            {"imagenet/resnet101_v1", "stage4/3/res", 1027},
+                            {"imagenet/resnet152_v1", "stage4/3/res", 1507},
+                            {"imagenet/resnet50", "stage4/3/res", 427},
+                            {"imagenet/resnet101", "stage4/3/res", 971},
+                            {"imagenet/resnet152", "stage4/3/res", 1451},
+                            {"imagenet/resnet152", "pool5", 224},
+                            {"receptive_field/five_by_five", "conv", 5},
+                            {"receptive_field/two_three_by_three", "conv2", 5}}) {
+    SCOPED_TRACE(absl::StrCat(row.file, " ", row.layer));
+    const absl::StatusOr<LoadedModel> model = LoadModel(PathOf(row.file));
+    ASSERT_TRUE(model.ok()) << model.status();
+    const absl::StatusOr<ModelSummary> summary = SummarizeModel(model->model, SummaryOptions());
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    const auto layer = std::find_if(summary->layers.begin(), summary->layers.end(),
+                                    [&](const LayerSummary& l) { return l.name == row.layer; });
+    ASSERT_NE(layer, summary->layers.end());
+    ASSERT_EQ(layer->field.size(), 2u);
+    EXPECT_EQ(layer->field[0].size, row.size);
+    EXPECT_EQ(layer->field[1].size, row.size);
+  }
+}
+
 // Names by which people refer to parts of them, in patterns and checkpoints.
 TEST(ModelsTest, ParametersHaveScopedNames) {
   const absl::StatusOr<LoadedModel> model = LoadModel(PathOf("imagenet/resnet50"));

@@ -25,9 +25,15 @@ TEST(SummarizeTest, LeNetHasTheFieldsFigures) {
   EXPECT_EQ(json["inference_macs"], 2293000);
   ASSERT_EQ(json["layers"].size(), 6u);
   EXPECT_EQ(json["layers"][0].dump(),
-            R"({"kind":"conv","macs":288000,"name":"conv1","output":[64,20,24,24],"parameters":520})");
+            R"({"formula_operations":299520,"formula_parameters":520,"kind":"conv","macs":288000,"name":"conv1",)"
+            R"("output":[64,20,24,24],"parameters":520,)"
+            R"("receptive_field":{"all":false,"offset":[2.0,2.0],"size":[5.0,5.0],"stride":[1.0,1.0]}})");
   EXPECT_EQ(json["layers"][1].dump(),
-            R"({"kind":"pool","macs":0,"name":"pool1","output":[64,20,12,12],"parameters":0})");
+            R"({"formula_operations":0,"formula_parameters":0,"kind":"pool","macs":0,"name":"pool1",)"
+            R"("output":[64,20,12,12],"parameters":0,)"
+            R"("receptive_field":{"all":false,"offset":[2.5,2.5],"size":[6.0,6.0],"stride":[2.0,2.0]}})");
+  EXPECT_EQ(json["formula_parameters"], 431080);
+  EXPECT_EQ(json["formula_operations"], 299520 + 50 * 8 * 8 * (5 * 5 * 20 + 1) + 801 * 500 + 501 * 10);
   // Variables alone: parameters and momentum; parameters.
   EXPECT_GT(json["training_bytes"], 2 * 4 * 431080);
   EXPECT_GT(json["inference_bytes"], 4 * 431080);
@@ -38,10 +44,44 @@ TEST(SummarizeTest, TheTableHasLayersTotalsAndMemory) {
   const ProgramEnd end = RunExample("summarize", {kLeNet, "--batch=1"});
   ASSERT_EQ(end.exit_code, 0) << end.err;
   EXPECT_THAT(end.out, HasSubstr("lenet (examples/mnist/lenet.textproto), batch 1\n"));
-  EXPECT_THAT(end.out, HasSubstr("\nconv2   conv   f32[1, 50, 8, 8]        25,050  1,600,000      12.8 kB\n"));
-  EXPECT_THAT(end.out, HasSubstr("\ntotal                                 431,080  2,293,000      75.6 kB\n"));
+  EXPECT_THAT(
+      end.out,
+      HasSubstr("\nconv2   conv   f32[1, 50, 8, 8]        25,050    100.2 kB  1,600,000  3,200,000      12.8 kB\n"));
+  EXPECT_THAT(
+      end.out,
+      HasSubstr("\ntotal                                 431,080      1.7 MB  2,293,000  4,586,000      75.6 kB\n"));
+  EXPECT_THAT(end.out, HasSubstr("\nconv2   conv                14       2     6.5    25,050   1,603,200\n"));
+  EXPECT_THAT(end.out, HasSubstr("\nfc1     dense              all                   400,500     400,500\n"));
   EXPECT_THAT(end.out, HasSubstr("\ntraining memory   "));
   EXPECT_THAT(end.out, HasSubstr("\ninference memory  "));
+}
+
+TEST(SummarizeTest, ComparesTwoModels) {
+  const std::string folder = "examples/receptive_field/";
+  ProgramEnd end = RunExample(
+      "summarize", {"--compare", folder + "five_by_five.textproto", folder + "two_three_by_three.textproto"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("               five_by_five  two_three_by_three  ratio\n"));
+  EXPECT_THAT(end.out, HasSubstr("\nreceptive field                           5                   5\n"));
+  EXPECT_THAT(end.out, HasSubstr("\nparameters                               25                  18  0.720\n"));
+  EXPECT_THAT(end.out, HasSubstr("\n(kkC+1)F                                 26                  20  0.769\n"));
+  end = RunExample("summarize", {"--compare", folder + "five_by_five.textproto"});
+  EXPECT_EQ(end.exit_code, 2);
+  EXPECT_EQ(end.err, "summarize: --compare takes two model files; there are 1\nsummarize: see --help\n");
+  end = RunExample("summarize", {"--compare", kLeNet, "a", "b"});
+  EXPECT_EQ(end.exit_code, 2);
+  EXPECT_EQ(end.err, "summarize: --compare goes without --model, --expand and --json\nsummarize: see --help\n");
+}
+
+// Convolutions as products of matrices see what others do.
+TEST(SummarizeTest, FieldsAreThoseOfTheLayersNotOfTheAlgorithm) {
+  const std::string model = ScratchFolder() + "/model.textproto";
+  PutFile(model,
+          "input { name: 'x' dims: [2, 20, 9] } "
+          "layer { name: 'a' conv { filters: 3 kernel: [5, 3] stride: [2, 1] algorithm: IM2COL } }");
+  const ProgramEnd end = RunExample("summarize", {"--model=" + model});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("\na      conv            5 x 3   2 x 1   2 x 1        93       5,208\n"));
 }
 
 // 100 GB of activations: planned, never allocated.

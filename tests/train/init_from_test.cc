@@ -191,5 +191,21 @@ TEST_F(InitFromTest, FailsEarly) {
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/run"));
 }
 
+TEST_F(InitFromTest, ReshapesWhatHasAsManyElements) {
+  Write("w.safetensors", {{"conv1/a/weights", {2, 1, 3, 1}, 1},
+                          {"conv1/a/bias", {1, 2}, 2},
+                          {"fc/weights", {3, 2}, 3},
+                          {"fc/bias", {2}, 4}});
+  const absl::Status refused = Init("init_from { checkpoint: \"w.safetensors\" reshape: true }");
+  EXPECT_NE(refused.message().find("'fc/weights' is f32[2, 2], but 'fc/weights' there is f32[3, 2]"), std::string::npos)
+      << refused;
+  EXPECT_EQ(refused.message().find("conv1/a"), std::string::npos) << refused;
+  const absl::Status status =
+      Init("init_from { checkpoint: \"w.safetensors\" reshape: true match: [\"conv1/**\", \"fc/bias\"] }");
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(First("conv1/a/weights"), 1);
+  EXPECT_EQ(printed_[0], "conv1/a/weights <- conv1/a/weights f32[2, 1, 3, 1] as f32[2, 3]");
+}
+
 }  // namespace
 }  // namespace gradus
