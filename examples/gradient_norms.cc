@@ -33,7 +33,7 @@ absl::StatusOr<std::vector<GradientNorm>> MeasureGradients(const TrainingFile& f
   session_options.threads = file.training.threads();
   Session session(variables, std::move(session_options));
   GRADUS_ASSIGN_OR_RETURN(Plan* const plan, session.Compile(std::move(program)));
-  GRADUS_RETURN_IF_ERROR(InitializeFrom(file, variables.get(), [](const std::string&) {}));
+  GRADUS_RETURN_IF_ERROR(InitializeFrom(file, /*stages=*/"", variables.get(), [](const std::string&) {}));
   std::vector<InputFeed> all(feeds.begin(), feeds.end());
   const Tensor rate(TensorType{DType::kFloat32, Shape()});
   all.push_back({kLearningRate, &rate});

@@ -89,7 +89,9 @@ class StagesTest : public testing::Test {
     std::string all;
     for (const char* stage : {"/stages/encode", "/stages/frozen", ""}) {
       const std::string path = absl::StrCat(folder_, "/", run, stage);
-      for (int64_t step : *ListCheckpoints(path)) absl::StrAppend(&all, stage, step, CheckpointBytes(path, step));
+      const absl::StatusOr<std::vector<int64_t>> steps = ListCheckpoints(path);
+      EXPECT_TRUE(steps.ok()) << steps.status();
+      for (int64_t step : *steps) absl::StrAppend(&all, stage, step, CheckpointBytes(path, step));
       for (const auto& line : Metrics(path)) {
         absl::StrAppend(&all, line["step"].dump(), line.contains("loss") ? line["loss"].dump() : "", "\n");
       }
