@@ -125,7 +125,7 @@ TEST(StreamTest, SkipsAndTakes) {
 TEST(StreamTest, NamesWhatIsWrong) {
   EXPECT_EQ(ErrorOf(""),
             "no dataset is given; known: idx, synthetic_digits, image_folder, cifar10, cifar100, npy, text, "
-            "adding_problem, synthetic_points, or an extension");
+            "adding_problem, synthetic_faces, annotated_images, synthetic_points, or an extension");
   EXPECT_EQ(ErrorOf("idx {} [acme.Ramp.ramp] {}"), "idx and [acme.Ramp.ramp] are given, but only one dataset may be");
   EXPECT_EQ(ErrorOf("[acme.Rampe.rampe] {}"),
             "no data set is registered for 'acme.Rampe'; did you mean 'acme.Ramp'? (is its library linked in, with "
