@@ -7,7 +7,7 @@
 namespace gradus {
 namespace {
 
-constexpr Rgb kLightSkin = {0.95f, 0.79f, 0.68f}, kDarkSkin = {0.40f, 0.26f, 0.18f};
+constexpr Rgb kLightSkin = {0.95f, 0.79f, 0.68f}, kDarkSkin = {0.48f, 0.33f, 0.24f};
 constexpr Rgb kHair[] = {{0.07f, 0.06f, 0.06f}, {0.25f, 0.15f, 0.09f}, {0.45f, 0.30f, 0.17f},
                          {0.80f, 0.66f, 0.40f}, {0.58f, 0.25f, 0.12f}, {0.66f, 0.65f, 0.64f}};
 constexpr Rgb kIris[] = {

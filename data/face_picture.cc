@@ -134,7 +134,7 @@ void DrawBackground(RandomSequence* random, int shapes, Canvas* canvas) {
     for (int x = 0; x < canvas->width(); ++x) {
       const float u = static_cast<float>(x) / static_cast<float>(canvas->width()) - 0.5f;
       const float v = static_cast<float>(y) / static_cast<float>(canvas->height()) - 0.5f;
-      canvas->Blend(x, y, Mix(from, to, 0.5f + 0.7f * (u * across + v * down)), 1);
+      canvas->Set(x, y, Mix(from, to, 0.5f + 0.7f * (u * across + v * down)));
     }
   }
   for (int i = 0; i < shapes; ++i) DrawShape(random, canvas);
@@ -144,13 +144,13 @@ void TakePicture(RandomSequence* random, Canvas* canvas) {
   Blur(Uniform(random, 0, 0.6), canvas);
   const float exposure = Uniform(random, 0.8, 1.15);
   const float gains[] = {exposure * Uniform(random, 0.92, 1.08), exposure, exposure * Uniform(random, 0.9, 1.1)};
-  const float lift = Uniform(random, -0.02, 0.06), noise = Uniform(random, 0.005, 0.03);
+  const float lift = Uniform(random, -0.02, 0.06), noise = Uniform(random, 0.005, 0.022);
   const int pixels = canvas->height() * canvas->width();
   for (int c = 0; c < 3; ++c) {
     float* plane = canvas->plane(c);
     for (int i = 0; i < pixels; ++i) {
       const float value = plane[i] * gains[c] + lift + noise * NearlyNormal(random->Next());
-      plane[i] = std::floor(std::clamp(value, 0.0f, 1.0f) * 255 + 0.5f) / 255;
+      plane[i] = static_cast<float>(static_cast<int>(std::clamp(value, 0.0f, 1.0f) * 255 + 0.5f)) / 255;
     }
   }
 }

@@ -170,8 +170,8 @@ class Portrait {
     const float width = p_.nose_width * tip.narrow;
     Line(canvas, {root.x + side * 0.3f * width, root.y}, {tip.at.x + side * 0.75f * width, tip.at.y}, 0.022f,
          p_.skin * 0.74f, p_.nose_bridge);
-    Ellipse(canvas, {tip.at.x, tip.at.y + 0.015f}, width, 0.07f, p_.skin * 0.86f);
-    Ellipse(canvas, {tip.at.x, tip.at.y - 0.015f}, 0.75f * width, 0.06f, p_.skin * 1.08f);
+    Ellipse(canvas, {tip.at.x, tip.at.y + 0.015f}, width, 0.07f, p_.skin * 0.8f);
+    Ellipse(canvas, {tip.at.x, tip.at.y - 0.015f}, 0.75f * width, 0.06f, p_.skin * 1.13f);
     for (float at : {-1.0f, 1.0f}) {
       Ellipse(canvas, {tip.at.x + at * 0.55f * width, tip.at.y + 0.055f}, 0.3f * width, 0.022f, p_.skin * 0.4f);
     }

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 namespace gradus {
 
@@ -80,10 +81,20 @@ class Canvas {
     }
   }
 
-  void Blend(int x, int y, const Rgb& color, float cover) {
+  // A pixel becomes this color, whatever it was before.
+  void Set(int x, int y, const Rgb& color) {
     float* pixel = pixels_ + y * width_ + x;
-    const float values[] = {color.r, color.g, color.b};
-    for (float value : values) {
+    for (float value : {color.r, color.g, color.b}) {
+      *pixel = value;
+      pixel += static_cast<long>(height_) * width_;
+    }
+  }
+
+  // As much of this color as `cover` says, in 0...1.
+  void Blend(int x, int y, const Rgb& color, float cover) {
+    if (cover >= 1) return Set(x, y, color);
+    float* pixel = pixels_ + y * width_ + x;
+    for (float value : {color.r, color.g, color.b}) {
       *pixel += cover * (value - *pixel);
       pixel += static_cast<long>(height_) * width_;
     }

@@ -30,7 +30,10 @@ class Example {
   Example(const Dataset& dataset, int64_t index) : columns_(dataset.columns()) {
     std::vector<uint8_t*> pointers;
     for (const Column& column : columns_) values_.emplace_back(column.type);
-    for (Tensor& value : values_) pointers.push_back(value.data());
+    for (Tensor& value : values_) {
+      std::memset(value.data(), 0xff, value.bytes());  // what was there before must not count
+      pointers.push_back(value.data());
+    }
     EXPECT_TRUE(dataset.Read(index, pointers).ok());
   }
 
@@ -61,10 +64,10 @@ TEST(SyntheticFacesTest, IsAFunctionOfSeedSplitKindAndIndex) {
     EXPECT_EQ((*b)->size(), 50);
     EXPECT_EQ((*test)->size(), 2000);
     for (int64_t i : {17, 3}) {
-      EXPECT_EQ(Example(**a, i).Bytes(), Example(**b, i).Bytes());
-      EXPECT_NE(Example(**a, i).Bytes(), Example(**other_seed, i).Bytes());
-      EXPECT_NE(Example(**a, i).Bytes(), Example(**test, i).Bytes());
-      EXPECT_NE(Example(**a, i).Bytes(), Example(**a, i + 2).Bytes());
+      EXPECT_TRUE(Example(**a, i).Bytes() == Example(**b, i).Bytes());
+      EXPECT_FALSE(Example(**a, i).Bytes() == Example(**other_seed, i).Bytes());
+      EXPECT_FALSE(Example(**a, i).Bytes() == Example(**test, i).Bytes());
+      EXPECT_FALSE(Example(**a, i).Bytes() == Example(**a, i + 2).Bytes());
     }
   }
 }
@@ -90,8 +93,7 @@ TEST(SyntheticFacesTest, ThreadsChangeNoByte) {
     }
     bytes.push_back(all);
   }
-  EXPECT_EQ(bytes[0], bytes[1]);
-  EXPECT_EQ(bytes[0], bytes[2]);
+  EXPECT_TRUE(bytes[0] == bytes[1] && bytes[0] == bytes[2]);
 }
 
 TEST(SyntheticFacesTest, FacesAreBalancedAndTheirLandmarksInTheImage) {
@@ -212,7 +214,7 @@ TEST(FacePortraitTest, LandmarksAreWhereTheFeaturesAre) {
     EXPECT_LT(far(at(right.x + 0.1f * across.x, right.y + 0.1f * across.y), skin), 0.02f) << number;
     EXPECT_GT(far(at(left.x + 0.06f * across.x, left.y + 0.06f * across.y), skin), 0.05f) << number;
     EXPECT_GT(far(at(right.x - 0.06f * across.x, right.y - 0.06f * across.y), skin), 0.05f) << number;
-    EXPECT_LT(far(at(face.landmarks[2].x, face.landmarks[2].y), skin * 1.08f), 0.05f) << number;
+    EXPECT_LT(far(at(face.landmarks[2].x, face.landmarks[2].y), skin * 1.13f), 0.05f) << number;
     for (const Point2& p : face.landmarks) {
       EXPECT_TRUE(p.x > face.box.left && p.x < face.box.right && p.y > face.box.top && p.y < face.box.bottom);
     }

@@ -33,7 +33,7 @@ void PutImage(const std::string& path, int64_t height, int64_t width) {
 std::string Train(const std::string& task, const std::string& folder, std::vector<std::string> flags) {
   const std::string run = absl::StrCat(folder, "/", task);
   flags.insert(flags.end(), {absl::StrCat("--config=examples/faces/", task, ".train.textproto"), "--run_dir=" + run,
-                             "--set=batch_size=4", "--set=eval_batch_size=4", "--set=epochs=1"});
+                             "--set=batch_size=4", "--set=eval_batch_size=4", "--set=epochs=1", "--set=threads=1"});
   const ProgramEnd end = RunExample("train", flags);
   EXPECT_EQ(end.exit_code, 0) << task << ": " << end.err;
   return run;
@@ -45,7 +45,7 @@ std::string TrainDrawn(const std::string& task, const std::string& folder) {
 }
 
 ProgramEnd Detect(const std::string& run, std::vector<std::string> flags) {
-  flags.push_back("--run_dir=" + run);
+  flags.insert(flags.end(), {"--run_dir=" + run, "--threads=1"});
   return RunExample("detect_faces", flags);
 }
 
@@ -110,7 +110,7 @@ TEST(FacesTest, ComparesTwoFaces) {
   PutImage(a, 60, 50);
   PutImage(b, 48, 48);
   const auto compare = [&](std::vector<std::string> flags) {
-    flags.push_back("--run_dir=" + run);
+    flags.insert(flags.end(), {"--run_dir=" + run, "--threads=1"});
     return RunExample("compare_faces", flags);
   };
   const ProgramEnd end = compare({a, b});
