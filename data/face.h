@@ -13,7 +13,7 @@ namespace gradus {
 constexpr int kLandmarks = 5;
 
 // A face is cut out with a square around the middle of its box whose side is so many times the box's longer one.
-constexpr float kFaceCrop = 1.3f;
+constexpr float kFaceCrop = 1.2f;
 
 // In the order of every column and file: the eyes, the tip of the nose, the corners of the mouth; left as seen in the
 // image.

@@ -119,10 +119,33 @@ struct Wave {
     y = kTurn * std::sin(angle) / length;
     phase = Uniform(random, 0, kTurn);
   }
-  float operator()(int column, int row) const {
-    return std::sin(x * static_cast<float>(column) + y * static_cast<float>(row) + phase);
+  float x, y, phase;  // radians a pixel; of the pixel (0, 0)
+};
+
+// A wave's values along a row, one after the other, each from the one before by a rotation.
+class WaveRow {
+ public:
+  WaveRow(const Wave& wave, int row) : cosine_(std::cos(wave.x)), sine_(std::sin(wave.x)) {
+    const float angle = wave.y * static_cast<float>(row) + wave.phase;
+    value_ = {std::cos(angle), std::sin(angle)};
   }
-  float x, y, phase;
+  float Next() {
+    const float value = value_.y;
+    value_ = {cosine_ * value_.x - sine_ * value_.y, sine_ * value_.x + cosine_ * value_.y};
+    return value;
+  }
+
+ private:
+  float cosine_, sine_;
+  Point2 value_;
+};
+
+// The values of bytes in 0...1.
+struct Bytes {
+  Bytes() {
+    for (int i = 0; i < 256; ++i) unit[i] = static_cast<float>(i) / 255;
+  }
+  float unit[256];
 };
 
 }  // namespace
@@ -141,6 +164,7 @@ void DrawBackground(RandomSequence* random, int shapes, Canvas* canvas) {
 }
 
 void TakePicture(RandomSequence* random, Canvas* canvas) {
+  static const Bytes bytes;
   Blur(Uniform(random, 0, 0.6), canvas);
   const float exposure = Uniform(random, 0.8, 1.15);
   const float gains[] = {exposure * Uniform(random, 0.92, 1.08), exposure, exposure * Uniform(random, 0.9, 1.1)};
@@ -150,7 +174,7 @@ void TakePicture(RandomSequence* random, Canvas* canvas) {
     float* plane = canvas->plane(c);
     for (int i = 0; i < pixels; ++i) {
       const float value = plane[i] * gains[c] + lift + noise * NearlyNormal(random->Next());
-      plane[i] = static_cast<float>(static_cast<int>(std::clamp(value, 0.0f, 1.0f) * 255 + 0.5f)) / 255;
+      plane[i] = bytes.unit[static_cast<int>(std::clamp(value, 0.0f, 1.0f) * 255 + 0.5f)];
     }
   }
 }
@@ -166,9 +190,10 @@ void MakeSpoof(RandomSequence* random, Canvas* canvas) {
   const Wave band(random, 60, 120);
   const float shine = Uniform(random, 0.03, 0.12);
   for (int y = 0; y < canvas->height(); ++y) {
+    WaveRow grids(grid, y), others(other, y), beats(beat, y), bands(band, y);
     for (int x = 0; x < canvas->width(); ++x) {
-      const float waves = grid(x, y) + 0.6f * other(x, y) + 0.7f * beat(x, y);
-      const float light = glare ? shine * std::max(0.0f, band(x, y)) : 0;
+      const float waves = grids.Next() + 0.6f * others.Next() + 0.7f * beats.Next();
+      const float light = glare ? shine * std::max(0.0f, bands.Next()) : 0;
       for (int c = 0; c < 3; ++c) {
         float& value = canvas->plane(c)[y * canvas->width() + x];
         const float sign = c == 1 ? -1.0f : 1.0f;  // the colours of a grid lie beside each other

@@ -66,16 +66,13 @@ class Portrait {
             Project(0, p_.mouth_y + 0.3f * lift).at.y};
   }
 
-  // Of the face's oval; the lower half is squarer and narrower.
+  // Of the face's oval; the lower half is narrower, and squarer: x^2 + y^2 - s x^2 y^2 = 1, a circle for s = 0 and a
+  // square for s = 1 (Fernandez Guasti, "Analytic geometry of some rectilinear figures", 1992).
   float OvalDistance(Point2 p) const {
-    const float y = std::min(std::abs(p.y), 1.2f);
     if (p.y <= 0) return EllipseDistance(p, {0, 0}, p_.width, 1);
-    const float width = p_.width * (1 - p_.chin * y * y);
-    const float power = 2 + 1.2f * p_.jaw;
-    const float x = std::abs(p.x) / width;
-    if (x < 0.6f && y < 0.6f) return -0.2f;  // surely inside; spares the powers
-    if (x > 1.2f) return (x - 1) * width;
-    return (std::pow(std::pow(x, power) + std::pow(y, power), 1 / power) - 1) * width;
+    const float y = std::min(p.y, 1.2f), width = p_.width * (1 - p_.chin * y * y);
+    const float x = std::min(std::abs(p.x) / width, 1.2f);
+    return (std::sqrt(x * x + y * y - 0.75f * p_.jaw * x * x * y * y) - 1) * width;
   }
   float Lit(Point2 p) const {
     const float x = std::clamp(p.x / p_.width, -1.3f, 1.3f), y = std::clamp(p.y, -1.3f, 1.3f);
@@ -158,6 +155,7 @@ class Portrait {
     const Extent extent = {m.left.x, m.middle - 0.35f, m.right.x, m.middle + 0.35f};
     Paint(canvas, extent, 1, p_.lips, [&](Point2 p) { return beside(p, p_.lip_height + open); });
     Paint(canvas, extent, 1, {0.2f, 0.06f, 0.06f}, [&](Point2 p) { return beside(p, 0.008f + open); });
+    for (const Point2& corner : {m.left, m.right}) Ellipse(canvas, corner, 0.035f, 0.03f, p_.skin * 0.5f);
     if (open < 0.03f) return;
     Paint(canvas, extent, 1, {0.9f, 0.88f, 0.84f},
           [&](Point2 p) { return std::max(beside(p, open * 0.85f), p.y - m.middle + 0.1f * open); });
@@ -224,8 +222,8 @@ Shot RandomShot(RandomSequence* random, Point2 center, float size) {
   Shot shot{};
   shot.center = center;
   shot.size = size;
-  shot.roll = uniform(-0.3, 0.3);
-  shot.yaw = uniform(-0.36, 0.36);
+  shot.roll = uniform(-0.25, 0.25);
+  shot.yaw = uniform(-0.32, 0.32);
   shot.pitch = uniform(-0.2, 0.2);
   shot.smile = uniform(-0.5, 1);
   const float open = uniform(0, 1);

@@ -8,7 +8,8 @@ namespace gradus {
 
 // About standard normal, of 32 random bits: the sum of the four bytes, whose mean is 510 and whose deviation 147.8.
 inline float NearlyNormal(uint32_t bits) {
-  const uint32_t sum = (bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24);
+  const uint32_t pairs = (bits & 0x00ff00ff) + (bits >> 8 & 0x00ff00ff);
+  const uint32_t sum = (pairs & 0xffff) + (pairs >> 16);
   return (static_cast<float>(sum) - 510) / 147.8f;
 }
 

@@ -59,24 +59,24 @@ class AnnotatedImagesTest : public testing::Test {
   const std::string folder_ = ScratchFolder();
 };
 
-// A box of 20 x 16 around (30, 28): cut out are the 26 x 26 pixels from (17, 15) on, here in 52 x 52.
+// A box of 20 x 16 around (30, 28): cut out are the 24 x 24 pixels from (18, 16) on, here in 48 x 48.
 TEST_F(AnnotatedImagesTest, CutsFacesOutAndMovesTheirLandmarks) {
   PutPng(folder_ + "/a.png", 60, 80, {20, 20, 40, 36});
   const auto dataset =
       Open(std::string(kBoxNames) + "," + kPointNames + ",live,identity\n" +
-               "a.png,20,20,40,36,17,15,43,41,30,28,17,41,43,15,1,Ada\n" + "a.png,20,20,40,36,,,,,,,,,,,,\n",
-           "size: 52");
+               "a.png,20,20,40,36,18,16,42,40,30,28,18,40,42,16,1,Ada\n" + "a.png,20,20,40,36,,,,,,,,,,,,\n",
+           "size: 48");
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   ASSERT_EQ((*dataset)->size(), 2);
   const std::vector<Tensor> face = Read(**dataset, 0);
-  EXPECT_EQ(face[0].type().ToString(), "f32[3, 52, 52]");
-  const auto pixel = [&](int x, int y) { return face[0].values<float>()[y * 52 + x]; };
-  EXPECT_EQ(pixel(26, 26), 1);  // the white rectangle goes from (6, 10) to (46, 42)
-  EXPECT_EQ(pixel(8, 12), 1);
-  EXPECT_EQ(pixel(3, 26), 0);
-  EXPECT_EQ(pixel(26, 7), 0);
-  EXPECT_EQ(pixel(43, 39), 1);
-  EXPECT_EQ(pixel(49, 45), 0);
+  EXPECT_EQ(face[0].type().ToString(), "f32[3, 48, 48]");
+  const auto pixel = [&](int x, int y) { return face[0].values<float>()[y * 48 + x]; };
+  EXPECT_EQ(pixel(24, 24), 1);  // the white rectangle goes from (4, 8) to (44, 40)
+  EXPECT_EQ(pixel(6, 10), 1);
+  EXPECT_EQ(pixel(1, 24), 0);
+  EXPECT_EQ(pixel(24, 5), 0);
+  EXPECT_EQ(pixel(41, 37), 1);
+  EXPECT_EQ(pixel(46, 42), 0);
   const float wanted[] = {-1, -1, 1, 1, 0, 0, -1, 1, 1, -1};
   for (int i = 0; i < 10; ++i) EXPECT_NEAR(face[1].values<float>()[i], wanted[i], 1e-6);
   EXPECT_EQ(face[2].values<float>()[0], 1);
@@ -91,12 +91,12 @@ TEST_F(AnnotatedImagesTest, CutsFacesOutAndMovesTheirLandmarks) {
 
 TEST_F(AnnotatedImagesTest, AFaceAtTheEdgeHasZerosBesideIt) {
   PutPng(folder_ + "/a.png", 20, 20, {0, 0, 20, 20});
-  const auto dataset = Open(std::string(kBoxNames) + "\na.png,0,0,20,20\n", "size: 26");
+  const auto dataset = Open(std::string(kBoxNames) + "\na.png,0,0,20,20\n", "size: 24");
   ASSERT_TRUE(dataset.ok());
   const std::vector<Tensor> face = Read(**dataset, 0);
   EXPECT_EQ(face[0].values<float>()[0], 0);
-  EXPECT_EQ(face[0].values<float>()[13 * 26 + 13], 1);
-  EXPECT_EQ(face[0].values<float>()[13 * 26 + 24], 0);
+  EXPECT_EQ(face[0].values<float>()[12 * 24 + 12], 1);
+  EXPECT_EQ(face[0].values<float>()[12 * 24 + 23], 0);
 }
 
 // A wide image is scaled by a half: the box from (40, 20) to (72, 52) becomes (20, 10) to (36, 26).

@@ -210,8 +210,8 @@ TEST(FacePortraitTest, LandmarksAreWhereTheFeaturesAre) {
     const Point2 left = face.landmarks[3], right = face.landmarks[4];
     const Point2 across = {right.x - left.x, right.y - left.y};
     const Rgb skin = person.skin;
-    EXPECT_LT(far(at(left.x - 0.1f * across.x, left.y - 0.1f * across.y), skin), 0.02f) << number;
-    EXPECT_LT(far(at(right.x + 0.1f * across.x, right.y + 0.1f * across.y), skin), 0.02f) << number;
+    EXPECT_LT(far(at(left.x - 0.16f * across.x, left.y - 0.16f * across.y), skin), 0.02f) << number;
+    EXPECT_LT(far(at(right.x + 0.16f * across.x, right.y + 0.16f * across.y), skin), 0.02f) << number;
     EXPECT_GT(far(at(left.x + 0.06f * across.x, left.y + 0.06f * across.y), skin), 0.05f) << number;
     EXPECT_GT(far(at(right.x - 0.06f * across.x, right.y - 0.06f * across.y), skin), 0.05f) << number;
     EXPECT_LT(far(at(face.landmarks[2].x, face.landmarks[2].y), skin * 1.13f), 0.05f) << number;
