@@ -51,8 +51,6 @@ ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets st
 ABSL_FLAG(std::string, run_dir, "", "folder of the run; empty: a fresh one, runs/<model>-<n>");
 ABSL_FLAG(bool, resume, false, "go on from the run folder's newest checkpoint; an empty folder starts afresh");
 ABSL_FLAG(int, threads, 0, "compute threads; 0: what the training file says, else one for each core");
-ABSL_FLAG(int64_t, stop_after, 0,
-          "steps after which the run stops and is saved, for a trial; of stages: each; 0: none");
 ABSL_FLAG(bool, dry_run, false, "check files and data, compile the plan, print it, and stop");
 ABSL_FLAG(gradus::RepeatedFlag, set, {}, "path.to.field=value: overrides a field of the training file; repeatable");
 ABSL_FLAG(bool, print_memory_plan, false,
@@ -122,7 +120,6 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on the size of files is an error of a write, also of a log's
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
-  GRADUS_RETURN_IF_ERROR(CheckFlagRange("stop_after", absl::GetFlag(FLAGS_stop_after), 0));
   if (absl::GetFlag(FLAGS_resume) && absl::GetFlag(FLAGS_run_dir).empty()) {
     return WrongFlags("--resume needs --run_dir: which run is to go on?");
   }
@@ -131,7 +128,6 @@ absl::StatusOr<int> Train(const std::vector<std::string>& arguments) {
   options.data_dir = DataDir();
   options.resume = absl::GetFlag(FLAGS_resume);
   options.debug_arena = absl::GetFlag(FLAGS_debug_arena);
-  options.stop_after = absl::GetFlag(FLAGS_stop_after);
   options.run_dir = UserPath(absl::GetFlag(FLAGS_run_dir));
   if (options.run_dir.empty()) {
     GRADUS_ASSIGN_OR_RETURN(options.run_dir, FreshRunFolder(file.model.written.name()));

@@ -72,7 +72,7 @@ absl::StatusOr<TrainResult> Trainer::Run() {
 
 absl::Status Trainer::RunToEnd() {
   GRADUS_RETURN_IF_ERROR(StartOrResume());
-  while (!finished() && !StopsHere()) {
+  while (!finished() && !running_->signal.requested()) {
     GRADUS_RETURN_IF_ERROR(Trace(/*last=*/false));
     GRADUS_RETURN_IF_ERROR(TrainStep());
     ++steps_here_;

@@ -39,9 +39,6 @@ struct TrainerOptions {
   std::string run_dir;
   bool resume = false;
   bool debug_arena = false;
-  // Steps of this process after which the run is stopped and saved, as by a signal but with exit code 0; 0: none. Of a
-  // run of stages: steps of each.
-  int64_t stop_after = 0;
   PassOptions passes;
   std::shared_ptr<TuningCache> tuning;  // see SessionOptions
   std::string trace;                    // file for a trace of three warm steps; empty: none
@@ -126,9 +123,6 @@ class Trainer {
   absl::Status OfStream(const std::string& field, const absl::Status& status) const;
   absl::Status NameExample(const std::string& field, const absl::Status& status, const Batch& batch) const;
   void NoteSkipped(const std::string& field, const Batch& batch);
-  bool StopsHere() const {
-    return running_->signal.requested() || (options_.stop_after > 0 && steps_here_ >= options_.stop_after);
-  }
   bool finished() const { return step_ >= span_.total_steps || stopped_early_; }
   void ShowProgress();
   double ExamplesPerSecond() const;

@@ -88,7 +88,7 @@ std::vector<Command> PageCommands() {
 
 // The flags that make a command short, and change nothing else.
 std::vector<std::string> Quick(const std::string& program) {
-  if (program == "train") return {"--stop_after=2"};
+  if (program == "train") return {"--set=steps=2"};
   if (program == "benchmark") return {"--seconds=0", "--limit=false"};
   return {};
 }
