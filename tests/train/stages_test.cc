@@ -89,7 +89,9 @@ class StagesTest : public testing::Test {
     std::string all;
     for (const char* stage : {"/stages/encode", "/stages/frozen", ""}) {
       const std::string path = absl::StrCat(folder_, "/", run, stage);
-      for (int64_t step : *ListCheckpoints(path)) absl::StrAppend(&all, stage, step, CheckpointBytes(path, step));
+      const absl::StatusOr<std::vector<int64_t>> steps = ListCheckpoints(path);
+      EXPECT_TRUE(steps.ok()) << steps.status();
+      for (int64_t step : *steps) absl::StrAppend(&all, stage, step, CheckpointBytes(path, step));
       for (const auto& line : Metrics(path)) {
         absl::StrAppend(&all, line["step"].dump(), line.contains("loss") ? line["loss"].dump() : "", "\n");
       }
@@ -138,7 +140,7 @@ TEST_F(StagesTest, AFlagSaysHowLong) {
 TEST_F(StagesTest, MistakesHaveTheirPlace) {
   EXPECT_EQ(Error("name: \"encode\" model", "model"),
             "train.textproto:8:1: stage[0] needs a name, by which others can start from it\n"
-            "train.textproto:10:21: init_from[0].stage: there is no stage 'encode'");
+            "train.textproto:10:21: init_from[0].stage: there is no stage 'encode'; known: ");
   EXPECT_EQ(Error("stage: \"encode\"", "stage: \"encod\""),
             "train.textproto:10:21: init_from[0].stage: there is no stage 'encod'; did you mean 'encode'?");
   EXPECT_EQ(Error("stage: \"encode\"", "stage: \"all\""),
@@ -150,17 +152,22 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
   EXPECT_EQ(Error("name: \"all\"", "name: \"a/b\""),
             "train.textproto:12:9: 'a/b' is no name of a stage: letters, digits, `_` and `-`");
   EXPECT_EQ(Error("\"encoder.textproto\"", "\"encodr.textproto\""),
-            "train.textproto:8:24: model: there is no 'encodr.textproto'; did you mean 'encoder.textproto'?");
+            "train.textproto:8:24: model: cannot open 'encodr.textproto': No such file or directory; did you mean "
+            "'encoder.textproto'?");
   EXPECT_EQ(Error("name: \"all\" model: \"classifier.textproto\"", "name: \"all\""),
             "train.textproto: model is missing: name the model file, relative to this one, like `model: "
             "\"m.textproto\"`");
   EXPECT_EQ(Error("learning_rate: 0.5", "learning_rte: 0.5"),
-            "train.textproto:8:51: 'gradus.TrainingStage' has no field 'learning_rte'; did you mean 'learning_rate'?");
+            "train.textproto:8:51: message 'TrainingStage' has no field 'learning_rte'; did you mean 'learning_rate'?");
   EXPECT_EQ(Error("learning_rate: 0.5", "learning_rate: -1"),
             "train.textproto:8:51: learning_rate is -1; it must be a number above 0");
-  EXPECT_EQ(Error("learning_rate: 0.5", "seed: 3"), "train.textproto:8:51: 'gradus.TrainingStage' has no field 'seed'");
+  EXPECT_EQ(
+      Error("learning_rate: 0.5", "seed: 3"),
+      "train.textproto:8:51: message 'TrainingStage' has no field 'seed'; it is a field of the 'Training' around it");
   EXPECT_EQ(Error("stage: \"encode\"", "checkpoint: \"a\" stage: \"encode\""),
             "train.textproto:10:9: init_from[0] needs one of `checkpoint` and `stage`");
+  EXPECT_EQ(Error("learning_rate: 0.5", "init_from { stage: \"x\" }"),
+            "train.textproto:8:63: init_from[0].stage: there is no stage 'x'; the first stage has none before it");
   // What is wrong for all stages is said once.
   EXPECT_EQ(Error("batch_size: 10", "batch_size: 0"), "train.textproto:3:1: batch_size is 0; it must be at least 1");
   EXPECT_EQ(absl::StrReplaceAll(Load("model: \"encoder.textproto\" train_data { synthetic_digits {} }\n"
@@ -214,7 +221,8 @@ TEST_F(StagesTest, GoesOnInTheStageWhereItStopped) {
   };
   for (const Row& row : rows) {
     std::filesystem::remove_all(run);
-    std::filesystem::copy(folder_ + "/alone", run, std::filesystem::copy_options::recursive);
+    std::filesystem::copy(folder_ + "/alone", run,
+                          std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
     remove(row.missing);
     const absl::StatusOr<TrainResult> result = Run("part", /*resume=*/true);
     ASSERT_TRUE(result.ok()) << result.status();
