@@ -22,7 +22,7 @@ TEST(CarriedTest, WhatIsCarriedKeepsItsType) {
   ASSERT_TRUE(model.ok()) << model.status();
   const auto predictor = Predictor::Create(model->model, std::make_shared<VariableStore>(), 4);
   EXPECT_THAT(std::string(predictor.status().message()),
-              testing::EndsWith("'after': what is carried is f32[4, 3], but the second input is f32[4, 2]"));
+              testing::HasSubstr("m:4:52: 'after': what is carried is f32[4, 3], but the second input is f32[4, 2]"));
 }
 
 // Adds up what it is given.
