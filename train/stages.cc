@@ -103,9 +103,9 @@ void CheckSources(const TrainingFile& file, int i, const TrainingFile& stage, Er
     } else if (later) {
       absl::StrAppend(&message, "'", name, "' comes after '", stage.stage, "'; expected an earlier one");
     } else {
-      absl::StrAppend(&message, "there is no stage '", name, "'", Suggestion(name, earlier));
+      absl::StrAppend(&message, "there is no stage '", name, "'", earlier.empty() ? "" : Suggestion(name, earlier));
     }
-    if (earlier.empty()) absl::StrAppend(&message, ", and '", stage.stage, "' is the first");
+    if (earlier.empty()) absl::StrAppend(&message, "; the first stage has none before it");
     errors->Add(stage.source.Lookup(field), message);
   }
 }

@@ -58,6 +58,21 @@ TEST(UnaryLayerTest, SaysWhatIsWrong) {
   EXPECT_EQ(Lowered<Unary>("function: RELU", {}), "layer: 'name': takes 1 input; it has 0");
 }
 
+TEST(FillLayerTest, TakesTheBatchFromItsInput) {
+  EXPECT_EQ(Lowered<Fill>("value: 2", {F32({5, 3})}), "Fill type=f32[5, 3] value=2 : f32[5, 3]");
+  EXPECT_EQ(Lowered<Fill>("dims: [4, 2]", {F32({5, 3})}), "Fill type=f32[5, 4, 2] value=0 : f32[5, 4, 2]");
+  EXPECT_EQ(Lowered<Fill>("dims: -1", {F32({5})}), "dims: 'name': dims: shape [5, -1] has a negative dimension");
+  EXPECT_EQ(Lowered<Fill>("dims: 4", {F32({})}),
+            "layer: 'name': takes the batch's size from its input, which is a single number for all examples");
+}
+
+TEST(CarriedLayerTest, SaysWhatIsWrong) {
+  EXPECT_EQ(Lowered<Carried>("dims: 2", {F32({5}), F32({5})}), "layer: 'name': takes 1 input; it has 2");
+  EXPECT_EQ(
+      Lowered<CarryOn>("", {F32({5}), F32({5})}),
+      "layer: 'name': the first input has to be a layer `carried {}`, the second what the next batch finds there");
+}
+
 TEST(ActivationTest, NoneIsTheValueItself) {
   Graph graph;
   const Value x = *graph.Add({"Input", "x", {}, InputAttrs{F32({2})}, {}});

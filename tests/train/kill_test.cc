@@ -48,9 +48,20 @@ early_stop { patience: 1000 }
 log_every_steps: 2
 )";
 
-// The final checkpoint's files, each after its name.
+// The same in two stages: the second takes the first one's convolution, frozen, and trains the rest anew.
+constexpr char kStages[] = R"(stage { name: "first" }
+stage {
+  name: "second" learning_rate: 0.02
+  init_from { stage: "first" match: "conv/**" }
+  param_group { match: "conv/**" freeze: true }
+}
+)";
+
+// The final checkpoints' files, each after its name, of a run and of its first stage if it has two.
 std::string Final(const std::string& run, int steps) {
   std::string bytes;
+  const std::string first = run + "/stages/first";
+  if (std::filesystem::exists(first)) bytes = Final(first, steps);
   for (const char* name : {"model.safetensors", "optimizer.safetensors", "state.textproto"}) {
     absl::StrAppend(&bytes, name, ":", GetFile(absl::StrCat(run, "/checkpoints/step-000000", steps, "/", name)));
   }
@@ -71,10 +82,11 @@ struct Killings {
 };
 
 // Kills and resumes runs of `steps` steps (two digits) until it has killed `kills` times, and compares how each ends.
-Killings KillAndResume(int steps, int threads, int kills) {
+// `stages`: more of the training file.
+Killings KillAndResume(int steps, int threads, int kills, const std::string& stages = "") {
   const std::string folder = ScratchFolder();
   PutFile(folder + "/model.textproto", kModel);
-  PutFile(folder + "/train.textproto", absl::StrCat(kTraining, "steps: ", steps, "\nthreads: ", threads, "\n"));
+  PutFile(folder + "/train.textproto", absl::StrCat(kTraining, "steps: ", steps, "\nthreads: ", threads, "\n", stages));
   const Clock::time_point start = Clock::now();
   const ProcessEnd alone = Train(folder, {"--config=train.textproto", "--run_dir=alone"});
   EXPECT_EQ(alone.exit_code, 0) << alone.err;
@@ -120,6 +132,11 @@ Killings KillAndResume(int steps, int threads, int kills) {
 TEST(Kill, LeavesNoTrace) {
   const Killings done = KillAndResume(12, 1, 3);
   EXPECT_GE(done.kills, 3);
+}
+
+TEST(Kill, LeavesNoTraceInStages) {
+  const Killings done = KillAndResume(12, 1, 4, kStages);
+  EXPECT_GE(done.kills, 4);
 }
 
 // For the target kill_20_test.
