@@ -19,7 +19,7 @@ bool HasShape(GradientContext& context, Value x, const Shape& shape) { return x.
 
 }  // namespace
 
-Value Fill(GradientContext& context, double value, const Shape& shape) {
+Value Constant(GradientContext& context, double value, const Shape& shape) {
   return context.Call("Fill", {}, FillAttrs{{DType::kFloat32, shape}, value});
 }
 
@@ -32,11 +32,11 @@ Value Power(GradientContext& context, Value a, Value b) { return CallBinary(cont
 Value Scale(GradientContext& context, Value x, double factor) {
   if (factor == 1) return x;
   if (factor == -1) return Negate(context, x);
-  return Multiply(context, x, Fill(context, factor));
+  return Multiply(context, x, Constant(context, factor));
 }
 
 Value AddConstant(GradientContext& context, Value x, double term) {
-  return term == 0 ? x : Add(context, x, Fill(context, term));
+  return term == 0 ? x : Add(context, x, Constant(context, term));
 }
 
 Value Apply(GradientContext& context, UnaryFunction function, Value x) {

@@ -14,7 +14,7 @@
 namespace gradus {
 
 // f32[shape] with `value` everywhere; f32[] where no shape is given.
-Value Fill(GradientContext& context, double value, const Shape& shape = {});
+Value Constant(GradientContext& context, double value, const Shape& shape = {});
 
 // Elementwise; a and b broadcast to each other.
 Value Add(GradientContext& context, Value a, Value b);

@@ -72,7 +72,7 @@ absl::Status LrnBackwardGradient(GradientContext& context) {
   const auto times = [&](Value v, Value w) { return Multiply(context, v, w); };
 
   const Value s = AddConstant(context, Scale(context, window(Apply(context, SQUARE, x)), a), attrs.k);
-  const Value p = Power(context, s, Fill(context, -attrs.beta)), q = Divide(context, p, s);
+  const Value p = Power(context, s, Constant(context, -attrs.beta)), q = Divide(context, p, s);
   const Value xr = times(x, window(times(u, x)));
   if (context.wants(0)) {
     const Value through_s =

@@ -107,7 +107,7 @@ absl::Status RecurrentGradient(GradientContext& context) {
   const RecurrentOperands at(attrs);
   const auto gradient = [&](int output) {
     const Value dy = context.dy(output);
-    return dy.valid() ? dy : Fill(context, 0, context.shape(context.output(output)));
+    return dy.valid() ? dy : Constant(context, 0, context.shape(context.output(output)));
   };
   std::vector<Value> inputs = {context.input(1), context.input(2), context.output(0), gradient(0), gradient(1)};
   if (at.gates >= 0) inputs.insert(inputs.end(), {context.output(at.gates), context.output(at.inner)});

@@ -71,7 +71,7 @@ absl::Status BackwardGradient(GradientContext& context) {
                             ReshapeTo(context, dloss, column)));
   }
   if (context.wants(2)) {
-    const Value ones = Fill(context, 1, context.shape(dloss));
+    const Value ones = Constant(context, 1, context.shape(dloss));
     const Value difference = context.Call("SoftmaxCrossEntropyBackward", {logits, labels, ones}, context.node().attrs);
     context.Set(2, ReduceSum(context, Multiply(context, u, difference), {axis}, false));
   }

@@ -77,8 +77,8 @@ Value SwishCurvature(GradientContext& context, Value x, double a) {
   return Add(context, Scale(context, s.first, 2 * a), Scale(context, Multiply(context, x, s.second), a * a));
 }
 
-Value One(GradientContext& context, Value, double) { return Fill(context, 1); }
-Value Two(GradientContext& context, Value, double) { return Fill(context, 2); }
+Value One(GradientContext& context, Value, double) { return Constant(context, 1); }
+Value Two(GradientContext& context, Value, double) { return Constant(context, 2); }
 
 // slope(x) = 1 / x; curvature = -1 / x^2
 Value LogCurvature(GradientContext& context, Value x, double) {

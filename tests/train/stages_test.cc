@@ -167,7 +167,7 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
   EXPECT_EQ(Error("stage: \"encode\"", "checkpoint: \"a\" stage: \"encode\""),
             "train.textproto:10:9: init_from[0] needs one of `checkpoint` and `stage`");
   EXPECT_EQ(Error("learning_rate: 0.5", "init_from { stage: \"x\" }"),
-            "train.textproto:8:63: init_from[0].stage: there is no stage 'x', and 'encode' is the first");
+            "train.textproto:8:63: init_from[0].stage: there is no stage 'x'; the first stage has none before it");
   // What is wrong for all stages is said once.
   EXPECT_EQ(Error("batch_size: 10", "batch_size: 0"), "train.textproto:3:1: batch_size is 0; it must be at least 1");
   EXPECT_EQ(absl::StrReplaceAll(Load("model: \"encoder.textproto\" train_data { synthetic_digits {} }\n"
