@@ -177,12 +177,15 @@ absl::StatusOr<TrainResult> RunStages(const TrainingFile& file, const TrainerOpt
     TrainerOptions own = OptionsOf(file, i, of_run);
     if (options.resume) {  // a stage that has not begun begins as any run does
       GRADUS_ASSIGN_OR_RETURN(const PathKind log, KindOfPath(JoinPath(own.run_dir, "metrics.jsonl")));
-      own.resume = log != PathKind::kMissing;
+      GRADUS_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListCheckpoints(own.run_dir));
+      own.resume = log != PathKind::kMissing || !steps.empty();
     }
     GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(file.stages[i], std::move(own)));
     if (begins != nullptr) begins(static_cast<int>(i), *trainer);
     GRADUS_ASSIGN_OR_RETURN(result, trainer->Run());
-    if (result.exit_code != 0) break;
+    if (result.signal == 0 || i + 1 == file.stages.size()) continue;
+    result.exit_code = 128 + result.signal;  // the stage may be at its end; the run is not
+    break;
   }
   return result;
 }

@@ -2,18 +2,20 @@
 // bytes.
 #include "train/stages.h"
 
-#include <signal.h>
-
+#include <csignal>
 #include <filesystem>
-#include <random>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/status_macros.h"
+#include "data/dataset_registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/data.pb.h"
 #include "tests/testlib/scratch_folder.h"
 #include "tests/train/tiny_run.h"
 
@@ -80,6 +82,7 @@ class StagesTest : public testing::Test {
     TrainerOptions options;
     options.run_dir = folder_ + "/" + run;
     options.resume = resume;
+    options.train_dataset = train_dataset_;
     begun_.clear();
     return RunStages(file, options, [this, &file](int i, Trainer&) { begun_.push_back(file.stages[i].stage); });
   }
@@ -101,6 +104,7 @@ class StagesTest : public testing::Test {
 
   const std::string folder_ = ScratchFolder();
   std::vector<std::string> begun_;
+  std::shared_ptr<const Dataset> train_dataset_;  // in place of the file's
 };
 
 TEST_F(StagesTest, EachHasWhatItSaysAndTheRestOfTheFile) {
@@ -231,6 +235,57 @@ TEST_F(StagesTest, GoesOnInTheStageWhereItStopped) {
     EXPECT_TRUE(Left("part") == expected)
         << "not the bytes of a run that was left alone, without " << row.missing.size();
   }
+}
+
+TEST_F(StagesTest, GoesOnWithoutItsLog) {
+  const std::vector<std::string> every_step = {"log_every_steps=1"};
+  ASSERT_TRUE(Run("run", /*resume=*/false, every_step).ok());
+  const std::string run = folder_ + "/run", whole = CheckpointBytes(run, 4);
+  std::filesystem::remove(run + "/metrics.jsonl");
+  std::filesystem::remove_all(run + "/checkpoints/step-00000004");
+  ASSERT_TRUE(Run("run", /*resume=*/true, every_step).ok());
+  EXPECT_EQ(begun_, std::vector<std::string>{"all"});
+  EXPECT_EQ(StepsWith(run, "loss"), (std::vector<int64_t>{3, 4}));
+  EXPECT_TRUE(CheckpointBytes(run, 4) == whole);
+}
+
+// Raises a signal when an example is read for the n-th time.
+class Interrupting : public Dataset {
+ public:
+  Interrupting(std::shared_ptr<const Dataset> dataset, int64_t after) : dataset_(std::move(dataset)), left_(after) {}
+  int64_t size() const override { return dataset_->size(); }
+  const std::vector<Column>& columns() const override { return dataset_->columns(); }
+  absl::Status Read(int64_t index, absl::Span<uint8_t* const> columns) const override {
+    if (--left_ == 0) std::raise(SIGINT);
+    return dataset_->Read(index, columns);
+  }
+
+ private:
+  const std::shared_ptr<const Dataset> dataset_;
+  mutable int64_t left_;
+};
+
+TEST_F(StagesTest, ASignalInAStagesLastStepEndsTheRunThere) {
+  const std::vector<std::string> in_turn = {"loader_threads=0"};
+  ASSERT_TRUE(Run("alone", /*resume=*/false, in_turn).ok());
+  SyntheticDigits digits;
+  digits.set_examples(60);
+  absl::StatusOr<std::unique_ptr<Dataset>> dataset = OpenDataset(digits, {});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  train_dataset_ = std::make_shared<Interrupting>(*std::move(dataset), 31);  // 10 examples a step, 4 steps
+  absl::StatusOr<TrainResult> result = Run("part", /*resume=*/false, in_turn);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(begun_, std::vector<std::string>{"encode"});
+  EXPECT_EQ(result->stage, "encode");
+  EXPECT_EQ(result->step, 4);
+  EXPECT_EQ(result->signal, SIGINT);
+  EXPECT_EQ(result->exit_code, 128 + SIGINT);
+  train_dataset_ = nullptr;
+  result = Run("part", /*resume=*/true, in_turn);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(begun_, (std::vector<std::string>{"encode", "frozen", "all"}));
+  EXPECT_EQ(result->exit_code, 0);
+  EXPECT_TRUE(Left("part") == Left("alone"));
 }
 
 TEST_F(StagesTest, RefusesWhatIsNoStageOfItsOwn) {
