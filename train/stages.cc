@@ -1,6 +1,7 @@
 #include "train/stages.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "train/checkpoint.h"
+#include "train/init_from.h"
 #include "train/run_folder.h"
 
 namespace gradus {
@@ -155,10 +157,17 @@ absl::StatusOr<std::vector<TrainingFile>> SplitStages(const TrainingFile& file) 
 
 absl::Status PlanStages(const TrainingFile& file, const TrainerOptions& options, const StageBegins& planned) {
   GRADUS_ASSIGN_OR_RETURN(const size_t first, FirstStage(file, options));
+  std::map<std::string, VariableTypes> will_be_there;
   for (size_t i = first; i < file.stages.size(); ++i) {
     TrainerOptions plan = OptionsOf(file, i, options);
     plan.plan_only = true;
+    GRADUS_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListCheckpoints(plan.run_dir));
     GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(file.stages[i], std::move(plan)));
+    VariableStore& variables = trainer->learner().variables();
+    if (!options.resume || steps.empty()) {  // else the stage goes on and starts from nothing else
+      GRADUS_RETURN_IF_ERROR(CheckInitFrom(file.stages[i], StagesFolder(options.run_dir), will_be_there, &variables));
+    }
+    will_be_there.emplace(file.stages[i].stage, ModelTypes(variables));
     if (planned != nullptr) planned(static_cast<int>(i), *trainer);
   }
   return absl::OkStatus();

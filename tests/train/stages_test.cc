@@ -308,6 +308,35 @@ TEST_F(StagesTest, SaysWhatIsWrongInALateStageBeforeTheFirstStep) {
   EXPECT_FALSE(std::filesystem::exists(options.run_dir));
 }
 
+// What a late stage starts from is looked at before the first one begins; a stage that is not trained yet is known by
+// its variables.
+TEST_F(StagesTest, SaysWhatIsWrongInALateInitFromBeforeTheFirstStep) {
+  struct Row {
+    std::string from, to, place, message;
+  };
+  const Row rows[] = {
+      {"stage: \"frozen\" }", "checkpoint: \"nowhere\" }",
+       "12:", "init_from[0].checkpoint: there is no '" + folder_ + "/nowhere'"},
+      {"stage: \"frozen\" }", "stage: \"encode\" match: \"logits/**\" rename { to: \"logits\" from: \"back\" } }",
+       "12:", "'logits/weights' is f32[10, 8], but 'back/weights' there is f32[784, 8]"},
+      {"match: \"hidden/**\" rename", "match: \"hiden/**\" rename", "10:", "init_from[0].match[0]: pattern 'hiden/**'"},
+      {"from: \"features\"", "from: \"featres\"",
+       "10:", "'hidden/weights': there is no 'featres/weights'; did you mean 'features/weights'?"},
+  };
+  for (const Row& row : rows) {
+    const absl::StatusOr<TrainingFile> file = Load(absl::StrReplaceAll(kStages, {{row.from, row.to}}));
+    ASSERT_TRUE(file.ok()) << file.status();
+    TrainerOptions options;
+    options.run_dir = folder_ + "/run";
+    for (const absl::Status& status :
+         {RunStages(*file, options, nullptr).status(), PlanStages(*file, options, nullptr)}) {
+      EXPECT_THAT(status.message(), HasSubstr(folder_ + "/train.textproto:" + row.place));
+      EXPECT_THAT(status.message(), HasSubstr(row.message));
+    }
+    EXPECT_FALSE(std::filesystem::exists(options.run_dir));
+  }
+}
+
 TEST_F(StagesTest, AnUnknownVariableOfAnEarlierStageIsNamed) {
   const absl::Status status = Run("run", false, {"stage[1].init_from[0].rename[0].from=featres"}).status();
   EXPECT_THAT(status.message(), HasSubstr("'hidden/weights': there is no 'featres/weights'; did you mean "
