@@ -5,10 +5,12 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "core/error_list.h"
 #include "core/named_file.h"
 #include "core/status_macros.h"
@@ -251,14 +253,18 @@ absl::Status Complete(ModelReader read, TrainingFile* file) {
     return absl::OkStatus();
   }
   GRADUS_ASSIGN_OR_RETURN(file->stages, SplitStages(*file));
-  absl::Status status;
+  std::vector<std::string> lines;
+  absl::flat_hash_set<std::string> said;  // what is wrong for several stages is one mistake
   for (TrainingFile& stage : file->stages) {
     const absl::Status completed = Complete(read, &stage);
-    // What the file says wrongly for all stages is one mistake.
-    if (completed.message() != status.message()) status = Join(status, completed);
+    if (completed.ok()) continue;
+    for (absl::string_view line : absl::StrSplit(completed.message(), '\n')) {
+      if (said.insert(std::string(line)).second) lines.push_back(std::string(line));
+    }
   }
-  if (status.ok()) file->model = file->stages.back().model;
-  return status;
+  if (!lines.empty()) return absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
+  file->model = file->stages.back().model;
+  return absl::OkStatus();
 }
 
 }  // namespace
