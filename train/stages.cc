@@ -91,7 +91,9 @@ void CheckName(const TrainingFile& file, int i, ErrorList* errors) {
 // Whether what the stage starts from is there by then.
 void CheckSources(const TrainingFile& file, int i, const TrainingFile& stage, ErrorList* errors) {
   std::vector<std::string> earlier;
-  for (int k = 0; k < i; ++k) earlier.push_back(file.training.stage(k).name());
+  for (int k = 0; k < i; ++k) {
+    if (!file.training.stage(k).name().empty()) earlier.push_back(file.training.stage(k).name());
+  }
   for (int n = 0; n < stage.training.init_from_size(); ++n) {
     if (!stage.training.init_from(n).has_stage()) continue;
     const std::string& name = stage.training.init_from(n).stage();
@@ -107,7 +109,7 @@ void CheckSources(const TrainingFile& file, int i, const TrainingFile& stage, Er
     } else {
       absl::StrAppend(&message, "there is no stage '", name, "'", earlier.empty() ? "" : Suggestion(name, earlier));
     }
-    if (earlier.empty()) absl::StrAppend(&message, "; the first stage has none before it");
+    if (i == 0) absl::StrAppend(&message, "; the first stage has none before it");
     errors->Add(stage.source.Lookup(field), message);
   }
 }

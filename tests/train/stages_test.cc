@@ -144,7 +144,7 @@ TEST_F(StagesTest, AFlagSaysHowLong) {
 TEST_F(StagesTest, MistakesHaveTheirPlace) {
   EXPECT_EQ(Error("name: \"encode\" model", "model"),
             "train.textproto:8:1: stage[0] needs a name, by which others can start from it\n"
-            "train.textproto:10:21: init_from[0].stage: there is no stage 'encode'; known: ");
+            "train.textproto:10:21: init_from[0].stage: there is no stage 'encode'");
   EXPECT_EQ(Error("stage: \"encode\"", "stage: \"encod\""),
             "train.textproto:10:21: init_from[0].stage: there is no stage 'encod'; did you mean 'encode'?");
   EXPECT_EQ(Error("stage: \"encode\"", "stage: \"all\""),
