@@ -162,6 +162,10 @@ absl::Status CheckTraining(const TrainingFile& file) {
   CheckOptimizer(t, &checker);
   CheckEvaluation(t, &checker);
   CheckLists(t, &checker);
+  for (int i = 0; i < t.init_from_size(); ++i) {
+    checker.Check(!file.stage.empty() || !t.init_from(i).has_stage(), absl::StrCat("init_from[", i, "].stage"),
+                  "names a stage, but this file has none");
+  }
   checker.AtLeast(t.log_every_steps(), 1, "log_every_steps");
   checker.AtLeast(t.memory_budget(), 0, "memory_budget");
   checker.InRange(t.threads(), 0, 1024, "threads");
@@ -280,11 +284,6 @@ absl::StatusOr<TrainingFile> LoadTrainingFile(const std::string& path, absl::Spa
   }
   TrainingFile file;
   GRADUS_RETURN_IF_ERROR(ParseTraining(*text, path, overrides, &file));
-  for (int i = 0; i < file.training.init_from_size() && file.training.stage().empty(); ++i) {
-    if (!file.training.init_from(i).has_stage()) continue;
-    const std::string field = absl::StrCat("init_from[", i, "].stage");
-    return ErrorAt(file.source.Lookup(field), absl::StrCat(field, " names a stage, but this file has none"));
-  }
   GRADUS_RETURN_IF_ERROR(Complete(ReadModel, &file));
   return file;
 }

@@ -188,6 +188,13 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
             "train.textproto:2:13: init_from[0].stage names a stage, but this file has none");
 }
 
+TEST_F(StagesTest, ATextWithoutStagesStartsFromNone) {
+  const absl::Status status =
+      LoadTrainingText("train_data { synthetic_digits {} } init_from { stage: \"a\" }", "t", kEncoder, "m", {})
+          .status();
+  EXPECT_EQ(status.message(), "t:1:48: init_from[0].stage names a stage, but this file has none");
+}
+
 TEST_F(StagesTest, FreezesAndHandsOnWeights) {
   const absl::StatusOr<TrainResult> result = Run("run");
   ASSERT_TRUE(result.ok()) << result.status();
