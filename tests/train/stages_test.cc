@@ -350,6 +350,17 @@ TEST_F(StagesTest, SaysWhatIsWrongInALateInitFromBeforeTheFirstStep) {
   }
 }
 
+TEST_F(StagesTest, PlanningLeavesWarningsToTheRun) {
+  PutFile(folder_ + "/tuning", "{");
+  const absl::StatusOr<TrainingFile> file = Load(kStages);
+  ASSERT_TRUE(file.ok()) << file.status();
+  TrainerOptions options;
+  options.run_dir = folder_ + "/run";
+  options.tuning = std::make_shared<TuningCache>(1, folder_ + "/tuning");
+  ASSERT_TRUE(PlanStages(*file, options, nullptr).ok());
+  EXPECT_EQ(options.tuning->TakeWarnings().size(), 1u);
+}
+
 TEST_F(StagesTest, AnUnknownVariableOfAnEarlierStageIsNamed) {
   const absl::Status status = Run("run", false, {"stage[1].init_from[0].rename[0].from=featres"}).status();
   EXPECT_THAT(status.message(), HasSubstr("'hidden/weights': there is no 'featres/weights'; did you mean "
