@@ -173,6 +173,37 @@ absl::Status CheckTraining(const TrainingFile& file) {
   return checker.Result();
 }
 
+// A flag that says how long all stages are, as a person thinks, while some say it themselves: an error that names the
+// first of them.
+absl::Status CheckLengthFlag(absl::Span<const std::string> overrides, absl::string_view field,
+                             const TrainingFile& file) {
+  const auto last = [overrides](absl::string_view prefix) {
+    return std::find_if(overrides.rbegin(), overrides.rend(),
+                        [prefix](const std::string& assignment) { return absl::StartsWith(assignment, prefix); });
+  };
+  const auto flag = last(absl::StrCat(field, "="));
+  if (flag == overrides.rend() || last("stage=") != overrides.rend()) return absl::OkStatus();
+  int first = -1, others = 0;
+  for (int i = 0; i < file.training.stage_size(); ++i) {
+    const TrainingStage& stage = file.training.stage(i);
+    const std::string name = absl::StrCat("stage[", i, "]");
+    const bool by_flag = std::any_of(overrides.begin(), overrides.end(), [&name](const std::string& assignment) {
+      return absl::StartsWith(assignment, name + "=") || absl::StartsWith(assignment, name + ".steps=") ||
+             absl::StartsWith(assignment, name + ".epochs=");
+    });
+    if (by_flag || (!stage.has_steps() && !stage.has_epochs())) continue;
+    first < 0 ? first = i : ++others;
+  }
+  if (first < 0) return absl::OkStatus();
+  const std::string stage = absl::StrCat("stage[", first, "]");
+  const char* own = file.training.stage(first).has_steps() ? ".steps" : ".epochs";
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--set=", *flag, ": ", stage, " has a length of its own (", file.source.Lookup(stage + own).ToString(), ")",
+      others > 0 ? absl::StrCat(", and so ", others == 1 ? "has 1 other" : absl::StrCat("have ", others, " others"))
+                 : "",
+      "; --set=", stage, ".", *flag, " sets that one"));
+}
+
 absl::Status ApplyOverrides(absl::Span<const std::string> overrides, TrainingFile* file) {
   std::vector<std::string> errors;
   for (const std::string& assignment : overrides) {
@@ -193,7 +224,8 @@ absl::Status ApplyOverrides(absl::Span<const std::string> overrides, TrainingFil
     if (sets(steps) && !sets(epochs)) stage->clear_epochs();
     if (sets(epochs) && !sets(steps)) stage->clear_steps();
   }
-  return absl::OkStatus();
+  GRADUS_RETURN_IF_ERROR(CheckLengthFlag(overrides, "steps", *file));
+  return CheckLengthFlag(overrides, "epochs", *file);
 }
 
 // Both messages, for mistakes that show at the same time.

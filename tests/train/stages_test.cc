@@ -141,6 +141,23 @@ TEST_F(StagesTest, AFlagSaysHowLong) {
   EXPECT_EQ(file->stages[1].source.Lookup("steps").ToString(), "--set=stage[1].steps=3");
 }
 
+// It would be of no use to stages that say it themselves.
+TEST_F(StagesTest, AFlagDoesNotMeanAStageWithALengthOfItsOwn) {
+  const auto error = [this](const std::string& text, const std::vector<std::string>& overrides) {
+    return absl::StrReplaceAll(Load(text, overrides).status().message(), {{folder_ + "/", ""}});
+  };
+  EXPECT_EQ(error(kStages, {"steps=2"}),
+            "--set=steps=2: stage[1] has a length of its own (train.textproto:9:54); --set=stage[1].steps=2 sets that "
+            "one");
+  EXPECT_EQ(error(kStages, {"epochs=2", "stage[0].steps=1"}),
+            "--set=epochs=2: stage[1] has a length of its own (train.textproto:9:54); --set=stage[1].epochs=2 sets "
+            "that one");
+  EXPECT_EQ(error(absl::StrReplaceAll(kStages, {{"name: \"all\"", "name: \"all\" steps: 3"}}), {"steps=2"}),
+            "--set=steps=2: stage[1] has a length of its own (train.textproto:9:54), and so has 1 other; "
+            "--set=stage[1].steps=2 sets that one");
+  EXPECT_EQ(error(kStages, {"steps=2", "stage[1].steps=2"}), "");
+}
+
 TEST_F(StagesTest, MistakesHaveTheirPlace) {
   EXPECT_EQ(Error("name: \"encode\" model", "model"),
             "train.textproto:8:1: stage[0] needs a name, by which others can start from it\n"
