@@ -65,6 +65,9 @@ void CopyPlaces(const google::protobuf::Message& message, const SourceMap& writt
   }
 }
 
+constexpr int kMostStages = 1000;
+constexpr size_t kMostNameLength = 100;  // it is a folder's, too
+
 bool IsStageName(absl::string_view name) {
   return !name.empty() &&
          std::all_of(name.begin(), name.end(), [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; });
@@ -80,6 +83,10 @@ void CheckName(const TrainingFile& file, int i, ErrorList* errors) {
   const SourceLocation where = file.source.Lookup(field + ".name");
   if (!IsStageName(name)) {
     return errors->Add(where, absl::StrCat("'", name, "' is no name of a stage: letters, digits, `_` and `-`"));
+  }
+  if (name.size() > kMostNameLength) {
+    return errors->Add(where, absl::StrCat("the stage's name has ", name.size(), " characters; at most ",
+                                           kMostNameLength, " are allowed"));
   }
   for (int k = 0; k < i; ++k) {
     if (file.training.stage(k).name() != name) continue;

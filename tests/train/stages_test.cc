@@ -172,6 +172,8 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
             "train.textproto:12:9: a stage 'encode' is already at train.textproto:8:9");
   EXPECT_EQ(Error("name: \"all\"", "name: \"a/b\""),
             "train.textproto:12:9: 'a/b' is no name of a stage: letters, digits, `_` and `-`");
+  EXPECT_EQ(Error("name: \"all\"", absl::StrCat("name: \"", std::string(101, 'a'), "\"")),
+            "train.textproto:12:9: the stage's name has 101 characters; at most 100 are allowed");
   EXPECT_EQ(Error("\"encoder.textproto\"", "\"encodr.textproto\""),
             "train.textproto:8:24: model: cannot open 'encodr.textproto': No such file or directory; did you mean "
             "'encoder.textproto'?");
