@@ -21,11 +21,10 @@ namespace {
 
 using ::google::protobuf::FieldDescriptor;
 
-// The training of one stage: each field that the stage sets replaces the file's.
-Training Merge(const Training& whole, TrainingStage stage) {
+// The training of one stage: each field that the stage sets replaces that of `all`, what the file says for all.
+Training Merge(const Training& all, TrainingStage stage) {
   stage.clear_name();
-  Training merged = whole;
-  merged.clear_stage();
+  Training merged = all;
   std::vector<const FieldDescriptor*> set;
   stage.GetReflection()->ListFields(stage, &set);
   for (const FieldDescriptor* field : set) {
@@ -147,12 +146,23 @@ absl::StatusOr<size_t> FirstStage(const TrainingFile& file, const TrainerOptions
 }  // namespace
 
 absl::StatusOr<std::vector<TrainingFile>> SplitStages(const TrainingFile& file) {
+  if (file.training.stage_size() > kMostStages) {
+    return ErrorAt(
+        file.source.Lookup(absl::StrCat("stage[", kMostStages, "]")),
+        absl::StrCat("there are ", file.training.stage_size(), " stages; at most ", kMostStages, " are allowed"));
+  }
+  // What is said for all: each stage has a copy, but none of the other stages.
+  Training all = file.training;
+  all.clear_stage();
+  SourceMap places(file.source.Lookup("").ToString());
+  CopyPlaces(all, file.source, "", "", &places);
+
   std::vector<TrainingFile> stages;
   ErrorList errors;
   for (int i = 0; i < file.training.stage_size(); ++i) {
     TrainingFile& stage = stages.emplace_back();
-    stage.training = Merge(file.training, file.training.stage(i));
-    stage.source = file.source;
+    stage.training = Merge(all, file.training.stage(i));
+    stage.source = places;
     CopyPlaces(file.training.stage(i), file.source, absl::StrCat("stage[", i, "]."), "", &stage.source);
     stage.path = file.path;
     stage.text = file.text;

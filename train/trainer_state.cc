@@ -224,7 +224,7 @@ CheckpointState Trainer::State() const {
     source->set_name(name);
     source->set_text(text);
   };
-  keep(file_.path, file_.text);
+  keep(file_.path, *file_.text);
   keep(file_.model.path, file_.model.text);
   for (const SourceText& import : file_.model.imports) keep(import.path, import.text);
   state.set_expanded_model(PrintText(file_.model.model.model()));

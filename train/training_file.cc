@@ -237,7 +237,7 @@ absl::Status Join(const absl::Status& a, const absl::Status& b) {
 absl::Status ParseTraining(absl::string_view text, const std::string& path, absl::Span<const std::string> overrides,
                            TrainingFile* file) {
   file->path = path;
-  file->text = std::string(text);
+  file->text = std::make_shared<const std::string>(text);
   absl::StatusOr<SourceMap> source = ParseText(text, path, &file->training);
   if (!source.ok()) {
     Model model;

@@ -191,6 +191,10 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
             "train.textproto:10:9: init_from[0] needs one of `checkpoint` and `stage`");
   EXPECT_EQ(Error("learning_rate: 0.5", "init_from { stage: \"x\" }"),
             "train.textproto:8:63: init_from[0].stage: there is no stage 'x'; the first stage has none before it");
+  std::string many = kStages;
+  for (int i = 3; i < 1001; ++i) absl::StrAppend(&many, "stage { name: \"s", i, "\" }\n");
+  EXPECT_EQ(absl::StrReplaceAll(Load(many).status().message(), {{folder_ + "/", ""}}),
+            "train.textproto:1010:1: there are 1001 stages; at most 1000 are allowed");
   // What is wrong for all stages is said once.
   EXPECT_EQ(Error("batch_size: 10", "batch_size: 0"), "train.textproto:3:1: batch_size is 0; it must be at least 1");
   EXPECT_EQ(
