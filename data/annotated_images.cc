@@ -1,6 +1,7 @@
 // The data set gradus.AnnotatedImages.
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -144,7 +145,7 @@ class AnnotatedImagesDataset : public Dataset {
 };
 
 absl::StatusOr<std::unique_ptr<Dataset>> OpenAnnotatedImages(const google::protobuf::Message& message,
-                                                             const DatasetContext& context) {
+                                                             const DatasetContext& context) try {
   const auto& config = static_cast<const AnnotatedImages&>(message);
   if (config.path().empty()) return absl::InvalidArgumentError("annotated_images: path is missing: the CSV file");
   const std::string path = JoinPath(context.data_dir, config.path());
@@ -162,6 +163,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenAnnotatedImages(const google::proto
       absl::StrCat(path, kind == FaceExample::PAIR
                              ? ": no pairs: they need the column identity, two people, and two faces of one of them"
                              : ": no line has a face"));
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError("annotated_images: not enough memory for the CSV file");
 }
 
 REGISTER_DATASET("gradus.AnnotatedImages", OpenAnnotatedImages);
