@@ -1,5 +1,6 @@
 // The data set gradus.AnnotatedImages.
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -151,8 +152,9 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenAnnotatedImages(const google::proto
   const std::string path = JoinPath(context.data_dir, config.path());
   GRADUS_ASSIGN_OR_RETURN(FaceColumns columns, FaceColumns::Make(config, "annotated_images"));
   GRADUS_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  GRADUS_ASSIGN_OR_RETURN(FaceTable table, ParseFaceTable(text, path));
   const FaceExample::Kind kind = columns.kind();
+  const size_t most_faces = kind == FaceExample::SCENE ? kMostFaces : std::numeric_limits<size_t>::max();
+  GRADUS_ASSIGN_OR_RETURN(FaceTable table, ParseFaceTable(text, path, most_faces));
   if (kind == FaceExample::SCENE && !table.has_boxes) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": a SCENE needs the columns left, top, right and bottom"));
   }

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 
 namespace gradus {
 namespace {
@@ -124,7 +125,8 @@ void FaceColumns::WriteScene(absl::Span<const Face> faces, absl::Span<uint8_t* c
   }
   float* boxes = Floats(columns[6]);
   std::fill_n(boxes, 4 * kMostFaces, 0.0f);
-  for (const Face& face : faces.first(std::min<size_t>(faces.size(), kMostFaces))) {
+  GRADUS_CHECK(faces.size() <= kMostFaces);
+  for (const Face& face : faces) {
     for (float value : {face.box.left, face.box.top, face.box.right, face.box.bottom}) *boxes++ = value;
   }
 }

@@ -27,7 +27,10 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 class TableReader {
  public:
-  explicit TableReader(const std::string& name) : file_(std::make_shared<const std::string>(name)) { at_.fill(-1); }
+  TableReader(const std::string& name, size_t most_faces)
+      : file_(std::make_shared<const std::string>(name)), most_faces_(most_faces) {
+    at_.fill(-1);
+  }
 
   absl::StatusOr<FaceTable> Read(absl::string_view text) {
     int rows = 0;
@@ -132,7 +135,9 @@ class TableReader {
       return errors_.Add(Where(image),
                          absl::StrCat("image '", image.text, "' is there twice, and no column says which face"));
     }
-    table_.images[at->second].faces.push_back(face);
+    std::vector<Face>& faces = table_.images[at->second].faces;
+    if (faces.size() < most_faces_) return faces.push_back(face);
+    errors_.Add(Where(image), absl::StrCat("image '", image.text, "' has more than ", most_faces_, " faces"));
   }
 
   void ReadLive(const CsvLine& row, Face* face) {
@@ -153,6 +158,7 @@ class TableReader {
   }
 
   const std::shared_ptr<const std::string> file_;
+  const size_t most_faces_;
   std::array<int, kFields> at_;  // the place of each field in a row; -1: not there
   ErrorList errors_;
   FaceTable table_;
@@ -162,8 +168,8 @@ class TableReader {
 
 }  // namespace
 
-absl::StatusOr<FaceTable> ParseFaceTable(absl::string_view text, const std::string& name) {
-  return TableReader(name).Read(text);
+absl::StatusOr<FaceTable> ParseFaceTable(absl::string_view text, const std::string& name, size_t most_faces) {
+  return TableReader(name, most_faces).Read(text);
 }
 
 }  // namespace gradus

@@ -166,6 +166,10 @@ TEST_F(AnnotatedImagesTest, SaysWhatIsWrong) {
             "faces.csv: a SCENE needs the columns left, top, right and bottom");
   EXPECT_EQ(Mistake("image,identity\na.png,Ada\nb.png,Bob\n", "example: PAIR"),
             "faces.csv: no pairs: they need the column identity, two people, and two faces of one of them");
+  std::string crowd = box + "\nb.png,1,2,3,4\n";
+  for (int i = 0; i < 17; ++i) crowd += "a.png,1,2,30,40\n";
+  EXPECT_EQ(Mistake(crowd, "example: SCENE"), "faces.csv:19:1: image 'a.png' has more than 16 faces");
+  EXPECT_EQ(Mistake(crowd), "");
   EXPECT_EQ(Mistake(box + "\na.png,,,,\n"), "faces.csv: no line has a face");
   EXPECT_EQ(Mistake("image\na.png\n", "size: 2000"), "annotated_images: size 2000 is not between 16 and 1024");
 }
