@@ -93,11 +93,24 @@ class AnnotatedImagesDataset : public Dataset {
     return DecodeImage(path, bytes, 3);
   }
 
+  // An error when no pixel of the image is in the box.
+  static absl::Status CheckOverlap(const std::string& path, const Extent& box, const Tensor& image) {
+    const int64_t height = image.shape()[1], width = image.shape()[2];
+    if (box.right > 0 && box.bottom > 0 && box.left < static_cast<float>(width) &&
+        box.top < static_cast<float>(height)) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(path, ": the box from (", box.left, ", ", box.top, ") to (",
+                                                   box.right, ", ", box.bottom, ") is beside the image of ", width,
+                                                   " x ", height, " pixels"));
+  }
+
   absl::StatusOr<Face> ReadFace(const FacePlace& place, uint8_t* pixels) const {
     GRADUS_ASSIGN_OR_RETURN(const Tensor image, ReadImage(table_.images[place.image].path));
     const Face& face = FaceAt(place);
     Square square = SquareOver(image.shape()[1], image.shape()[2]);
     if (table_.has_boxes) {
+      GRADUS_RETURN_IF_ERROR(CheckOverlap(table_.images[place.image].path, face.box, image));
       square = SquareAround(face.box);
       if (square.side > kMostImageSide) {
         return absl::InvalidArgumentError(absl::StrCat(table_.images[place.image].path, ": a box of ", square.side,
@@ -113,7 +126,10 @@ class AnnotatedImagesDataset : public Dataset {
     const Square square = SquareOver(image.shape()[1], image.shape()[2]);
     CropSquare(image, square, columns_.size(), reinterpret_cast<float*>(columns[0]));
     std::vector<Face> faces;
-    for (const Face& face : annotated.faces) faces.push_back(FaceInCrop(face, square, columns_.size()));
+    for (const Face& face : annotated.faces) {
+      GRADUS_RETURN_IF_ERROR(CheckOverlap(annotated.path, face.box, image));
+      faces.push_back(FaceInCrop(face, square, columns_.size()));
+    }
     columns_.WriteScene(faces, columns);
     return absl::OkStatus();
   }

@@ -23,6 +23,9 @@ constexpr std::array<const char*, kFields> kNames = {
     "left_eye_y",   "right_eye_x",   "right_eye_y",   "nose_x", "nose_y",  "left_mouth_x",
     "left_mouth_y", "right_mouth_x", "right_mouth_y", "live",   "identity"};
 
+// Pixels; more than any image has.
+constexpr float kMost = 1 << 20;
+
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 class TableReader {
@@ -123,13 +126,10 @@ class TableReader {
     ReadIdentity(row, &face);
     if (table_.has_boxes && !has_box) return;
     face.box = {box[0], box[1], box[2], box[3]};
-    if (has_box && (box[0] >= box[2] || box[1] >= box[3])) {
-      errors_.Add(Where(row[at_[kBox]]), absl::StrCat("the box from (", box[0], ", ", box[1], ") to (", box[2], ", ",
-                                                      box[3], ") is empty: left < right and top < bottom"));
-    }
-    constexpr float kMost = 1 << 20;
-    for (float side : box) {
-      if (std::abs(side) > kMost) return errors_.Add(Where(row[at_[kBox]]), "the box is far from any image");
+    if (has_box) CheckBox(face.box, Where(row[at_[kBox]]));
+    if (face.has_landmarks &&
+        std::any_of(points, points + 2 * kLandmarks, [](float p) { return std::abs(p) > kMost; })) {
+      errors_.Add(Where(row[at_[kPoints]]), "a landmark is far from any image");
     }
     if (!table_.has_boxes && !is_new) {
       return errors_.Add(Where(image),
@@ -138,6 +138,23 @@ class TableReader {
     std::vector<Face>& faces = table_.images[at->second].faces;
     if (faces.size() < most_faces_) return faces.push_back(face);
     errors_.Add(Where(image), absl::StrCat("image '", image.text, "' has more than ", most_faces_, " faces"));
+  }
+
+  // What is no number is another mistake.
+  void CheckBox(const Extent& box, const SourceLocation& where) {
+    const float width = box.right - box.left, height = box.bottom - box.top;
+    const auto add = [&](absl::string_view what) {
+      errors_.Add(where, absl::StrCat("the box from (", box.left, ", ", box.top, ") to (", box.right, ", ", box.bottom,
+                                      ") ", what));
+    };
+    if (width <= 0 || height <= 0) {
+      add("is empty: left < right and top < bottom");
+    } else if (width < 1 || height < 1) {
+      add("is smaller than a pixel; coordinates are in pixels of the image, not in shares of its sides");
+    }
+    if (std::max({std::abs(box.left), std::abs(box.top), std::abs(box.right), std::abs(box.bottom)}) > kMost) {
+      errors_.Add(where, "the box is far from any image");
+    }
   }
 
   void ReadLive(const CsvLine& row, Face* face) {

@@ -146,6 +146,26 @@ TEST_F(AnnotatedImagesTest, ADamagedImageIsLeftOut) {
   EXPECT_EQ((*batch)->weights.values<float>()[7], 0);
 }
 
+TEST_F(AnnotatedImagesTest, ABoxBesideItsImageIsADamagedExample) {
+  PutPng(folder_ + "/a.png", 20, 30, {0, 0, 9, 9});
+  const std::string boxes[] = {"30,0,40,10", "-9,0,0,10", "0,20,10,30", "0,-9,10,0"};
+  const std::string places[] = {"(30, 0) to (40, 10)", "(-9, 0) to (0, 10)", "(0, 20) to (10, 30)",
+                                "(0, -9) to (10, 0)"};
+  for (int i = 0; i < 4; ++i) {
+    for (const char* kind : {"FACE", "SCENE"}) {
+      const auto dataset =
+          Open(std::string(kBoxNames) + "\na.png," + boxes[i] + "\n", std::string("size: 16 example: ") + kind);
+      ASSERT_TRUE(dataset.ok()) << dataset.status();
+      std::vector<Tensor> values;
+      std::vector<uint8_t*> pointers;
+      for (const Column& column : (*dataset)->columns()) values.emplace_back(column.type);
+      for (Tensor& value : values) pointers.push_back(value.data());
+      EXPECT_EQ((*dataset)->Read(0, pointers).message(),
+                "a.png: the box from " + places[i] + " is beside the image of 30 x 20 pixels");
+    }
+  }
+}
+
 TEST_F(AnnotatedImagesTest, SaysWhatIsWrong) {
   const std::string box = kBoxNames, points = kPointNames;
   EXPECT_EQ(Mistake("imgae,left\n"), "faces.csv:1:1: there is no column 'imgae'; did you mean 'image'?");
@@ -158,6 +178,15 @@ TEST_F(AnnotatedImagesTest, SaysWhatIsWrong) {
             "faces.csv:2:11: right is 'x', which is no number\n"
             "faces.csv:3:7: the box from (5, 5) to (2, 9) is empty: left < right and top < bottom\n"
             "faces.csv:4:9: top is empty, but other numbers of the box are given");
+  EXPECT_EQ(Mistake(box + "\na.png,0.2,0.25,0.5,0.75\nb.png,5,5,9,5.5\nc.png,5,5,6,6\nd.png,2e6,5,3e6,9\n"),
+            "faces.csv:2:7: the box from (0.2, 0.25) to (0.5, 0.75) is smaller than a pixel; coordinates are in pixels "
+            "of the image, not in shares of its sides\n"
+            "faces.csv:3:7: the box from (5, 5) to (9, 5.5) is smaller than a pixel; coordinates are in pixels of the "
+            "image, not in shares of its sides\n"
+            "faces.csv:5:7: the box is far from any image");
+  EXPECT_EQ(Mistake("image," + points + "\na.png,1,2,3,4,5,6,7,8,9,2e6\nb.png,1,2,3,4,5,6,7,8,9,x\n"),
+            "faces.csv:2:7: a landmark is far from any image\n"
+            "faces.csv:3:25: right_mouth_y is 'x', which is no number");
   EXPECT_EQ(Mistake("image,live\na.png,yes\n"), "faces.csv:2:7: live is 'yes'; it is 1, 0 or empty");
   EXPECT_EQ(Mistake("image,live\n,1\n"), "faces.csv:2:1: image is empty");
   EXPECT_EQ(Mistake("image\na.png\na.png\n"),
