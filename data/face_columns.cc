@@ -95,7 +95,8 @@ void FaceColumns::WriteCell(absl::Span<const Face> faces, int row, int column,
     if (pixels / side >= distance) continue;
     nearest = &face;
     distance = pixels / side;
-    is_nearest_cell = static_cast<int>(middle.x / step) == column && static_cast<int>(middle.y / step) == row;
+    is_nearest_cell = std::floor(middle.x / step) == static_cast<float>(column) &&
+                      std::floor(middle.y / step) == static_cast<float>(row);
   }
   const bool answers = distance < kAnswers || is_nearest_cell;
   Floats(columns[1])[cell] = answers ? 1 : 0;

@@ -117,6 +117,17 @@ TEST_F(AnnotatedImagesTest, ScenesHaveTheBoxesOfTheirImage) {
   for (float value : none[1].values<float>()) EXPECT_EQ(value, 0);
 }
 
+// Small faces, whose middles lie 2 pixels above and left of the image and 2 pixels in it.
+TEST_F(AnnotatedImagesTest, NoCellIsNearestToAFaceWhoseMiddleIsOutside) {
+  PutPng(folder_ + "/out.png", 48, 48, {0, 0, 1, 1});
+  PutPng(folder_ + "/in.png", 48, 48, {0, 0, 1, 1});
+  const auto dataset =
+      Open(std::string(kBoxNames) + "\nout.png,-5,-5,1,1\nin.png,-1,-1,5,5\n", "example: SCENE size: 48");
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(Read(**dataset, 0)[1].values<float>()[0], 0);
+  EXPECT_EQ(Read(**dataset, 1)[1].values<float>()[0], 1);
+}
+
 TEST_F(AnnotatedImagesTest, PairsAreOfPeopleWithTwoFaces) {
   for (const char* name : {"a", "b", "c", "d"}) PutPng(folder_ + "/" + name + ".png", 20, 20, {0, 0, 9, 9});
   const auto dataset = Open("image,identity\na.png,Ada\nb.png,Bob\nc.png,Ada\nd.png,\n", "example: PAIR size: 16");
