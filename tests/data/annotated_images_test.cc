@@ -21,6 +21,17 @@ constexpr char kBoxNames[] = "image,left,top,right,bottom";
 constexpr char kPointNames[] =
     "left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,right_mouth_y";
 
+void PutGrey(const std::string& path, uint8_t grey) {
+  Tensor image(TensorType{DType::kUint8, {3, 20, 20}});
+  std::memset(image.data(), grey, image.bytes());
+  const auto png = EncodePng(image);
+  ASSERT_TRUE(png.ok());
+  PutFile(path, *png);
+}
+
+// The grey of a column of pixels.
+int GreyOf(const Tensor& image) { return static_cast<int>(std::lround(255 * image.values<float>()[0])); }
+
 // Black but for a white rectangle.
 void PutPng(const std::string& path, int64_t height, int64_t width, const Extent& white) {
   Tensor image(TensorType{DType::kUint8, {3, height, width}});
@@ -129,11 +140,51 @@ TEST_F(AnnotatedImagesTest, NoCellIsNearestToAFaceWhoseMiddleIsOutside) {
 }
 
 TEST_F(AnnotatedImagesTest, PairsAreOfPeopleWithTwoFaces) {
-  for (const char* name : {"a", "b", "c", "d"}) PutPng(folder_ + "/" + name + ".png", 20, 20, {0, 0, 9, 9});
+  for (uint8_t i = 0; i < 4; ++i) PutGrey(folder_ + "/" + "abcd"[i] + ".png", 10 * (i + 1));
   const auto dataset = Open("image,identity\na.png,Ada\nb.png,Bob\nc.png,Ada\nd.png,\n", "example: PAIR size: 16");
   ASSERT_TRUE(dataset.ok()) << dataset.status();
-  EXPECT_EQ((*dataset)->size(), 4);
-  for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(Read(**dataset, i)[2].values<int32_t>()[0], i % 2);
+  ASSERT_EQ((*dataset)->size(), 4);
+  const int pairs[][2] = {{10, 20}, {10, 30}, {30, 20}, {30, 10}};  // Ada and Bob, Ada and Ada, and again
+  for (int64_t i = 0; i < 4; ++i) {
+    const std::vector<Tensor> pair = Read(**dataset, i);
+    EXPECT_EQ(GreyOf(pair[0]), pairs[i][0]);
+    EXPECT_EQ(GreyOf(pair[1]), pairs[i][1]);
+    EXPECT_EQ(pair[2].values<int32_t>()[0], i % 2);
+  }
+}
+
+// Ada has 30 faces of the greys 1 to 30, Bob one of 101, Cy one of 102; the file has them mixed.
+TEST_F(AnnotatedImagesTest, PartnersAreDrawnWithoutPreference) {
+  std::string csv = "image,identity\n";
+  const auto add = [&](int grey, const std::string& who) {
+    PutGrey(folder_ + "/" + std::to_string(grey) + ".png", static_cast<uint8_t>(grey));
+    csv += std::to_string(grey) + ".png," + who + "\n";
+  };
+  for (int i = 1; i <= 15; ++i) add(i, "Ada");
+  add(101, "Bob");
+  for (int i = 16; i <= 30; ++i) add(i, "Ada");
+  add(102, "Cy");
+  int bob = 0, next = 0, all = 0;
+  for (int seed = 0; seed < 4; ++seed) {
+    const auto dataset = Open(csv, "example: PAIR size: 16 seed: " + std::to_string(seed));
+    ASSERT_TRUE(dataset.ok()) << dataset.status();
+    ASSERT_EQ((*dataset)->size(), 60);
+    for (int64_t i = 0; i < 60; ++i, ++all) {
+      const std::vector<Tensor> pair = Read(**dataset, i);
+      const int one = GreyOf(pair[0]), other = GreyOf(pair[1]);
+      EXPECT_EQ(one, i / 2 + 1);
+      if (i % 2 == 0) {
+        EXPECT_TRUE(other == 101 || other == 102) << other;
+        bob += other == 101;
+      } else {
+        EXPECT_TRUE(other >= 1 && other <= 30 && other != one) << other;
+        next += other == one % 30 + 1;
+      }
+    }
+  }
+  EXPECT_GT(bob, 40);  // of 120, where 60 are expected
+  EXPECT_LT(bob, 80);
+  EXPECT_LT(next, 14);  // of 120, where 4 are expected
 }
 
 TEST_F(AnnotatedImagesTest, ADamagedImageIsLeftOut) {
