@@ -39,6 +39,14 @@ absl::StatusOr<Value> LowerCarried(LayerContext& context) {
   return context.Carried("state", shape);
 }
 
+// The node that writes a variable, or null.
+const Node* AssignOf(const Graph& graph, int variable) {
+  for (const Node& node : graph.nodes()) {
+    if (node.op->name() == "Assign" && node.attrs.as<VariableAttrs>().variable == variable) return &node;
+  }
+  return nullptr;
+}
+
 absl::StatusOr<Value> LowerCarryOn(LayerContext& context) {
   GRADUS_RETURN_IF_ERROR(context.CheckInputs(2, 2));
   const Value carried = context.input(0), next = context.input(1);
@@ -50,6 +58,11 @@ absl::StatusOr<Value> LowerCarryOn(LayerContext& context) {
   if (context.type(carried) != context.type(next)) {
     return context.Error("", absl::StrCat("what is carried is ", context.type(carried).ToString(),
                                           ", but the second input is ", context.type(next).ToString()));
+  }
+  if (const Node* earlier = AssignOf(context.graph(), variable); earlier != nullptr) {
+    const Node& value = context.graph().node(earlier->inputs[0].node);
+    return context.Error("", absl::StrCat("the first input is already carried on, as '", value.name, "' of ",
+                                          value.where.ToString(), "; a layer `carried {}` is carried on once"));
   }
   GRADUS_RETURN_IF_ERROR(context.Commit(carried, next));
   return next;
