@@ -1,4 +1,6 @@
 // The layers Fill, Carried and CarryOn: values that no layer before them has made in this step.
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -31,7 +33,13 @@ absl::StatusOr<Shape> ShapeLikeInput(LayerContext& context) {
 
 absl::StatusOr<Value> LowerFill(LayerContext& context) {
   GRADUS_ASSIGN_OR_RETURN(const Shape shape, ShapeLikeInput<Fill>(context));
-  return context.Call("Fill", {}, FillAttrs{{DType::kFloat32, shape}, context.config<Fill>().value()});
+  const double value = context.config<Fill>().value();
+  if (!(std::abs(value) <= std::numeric_limits<float>::max())) {
+    return context.Error(
+        "value", absl::StrCat("value is ", value, "; it must be a number from ", std::numeric_limits<float>::lowest(),
+                              " to ", std::numeric_limits<float>::max()));
+  }
+  return context.Call("Fill", {}, FillAttrs{{DType::kFloat32, shape}, value});
 }
 
 absl::StatusOr<Value> LowerCarried(LayerContext& context) {
