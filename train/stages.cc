@@ -180,10 +180,14 @@ absl::Status PlanStages(const TrainingFile& file, const TrainerOptions& options,
   for (size_t i = first; i < file.stages.size(); ++i) {
     TrainerOptions plan = OptionsOf(file, i, options);
     plan.plan_only = true;
-    GRADUS_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListCheckpoints(plan.run_dir));
+    bool goes_on = false;  // and starts from nothing else
+    if (options.resume) {
+      GRADUS_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListCheckpoints(plan.run_dir));
+      goes_on = !steps.empty();
+    }
     GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(file.stages[i], std::move(plan)));
     VariableStore& variables = trainer->learner().variables();
-    if (!options.resume || steps.empty()) {  // else the stage goes on and starts from nothing else
+    if (!goes_on) {
       GRADUS_RETURN_IF_ERROR(CheckInitFrom(file.stages[i], StagesFolder(options.run_dir), will_be_there, &variables));
     }
     will_be_there.emplace(file.stages[i].stage, ModelTypes(variables));
