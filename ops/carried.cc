@@ -9,6 +9,7 @@
 #include "core/status_macros.h"
 #include "graph/builtin_ops.h"
 #include "graph/layer.h"
+#include "graph/op.h"
 #include "proto/layers.pb.h"
 
 namespace gradus {
