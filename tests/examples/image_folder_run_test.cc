@@ -86,6 +86,12 @@ TEST_F(ImageFolderRunTest, TrainsEvaluatesAndPredicts) {
   EXPECT_GE(result["data_wait"], 0);
   EXPECT_LE(result["data_wait"], 1);
 
+  const ProgramEnd over_training = RunExample(
+      "evaluate", {"--run_dir=" + folder_ + "/run", "--data_dir=" + folder_, "--threads=1", "--training_data"});
+  ASSERT_EQ(over_training.exit_code, 0) << over_training.err;
+  EXPECT_THAT(over_training.err, HasSubstr("left out: square/117.jpg"));
+  EXPECT_EQ(nlohmann::json::parse(LastLine(over_training.out))["examples"], 179);
+
   // A split that lacks a class, with a damaged file: 4 + 5 examples.
   std::filesystem::remove_all(folder_ + "/shapes/val/circle");
   ProgramEnd evaluated =
