@@ -78,9 +78,9 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
       const std::unique_ptr<Viewer> viewer,
       Viewer::Open(std::move(trained), "scan_image", absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_threads)));
   GRADUS_ASSIGN_OR_RETURN(const Tensor scene, OpenScene(*viewer, arguments));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor raw,
-                          ScoreMap(model, viewer->trained().checkpoint.folder(), scene, absl::GetFlag(FLAGS_threads)));
-  const Tensor scores = LogOdds(raw);
+  GRADUS_ASSIGN_OR_RETURN(
+      ScoreMap map, ScoreImage(model, viewer->trained().checkpoint.folder(), scene, absl::GetFlag(FLAGS_threads)));
+  map.scores = LogOdds(map.scores);
   const Shape& window = viewer->input().type.shape;
   auto name = [&](int64_t label) {
     const std::vector<std::string>& names = viewer->trained().class_names;
@@ -90,14 +90,14 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
   grid.stretch = false;
   grid.images.push_back(ToRgb(ToShades(scene, RangeOf(scene))));
   grid.captions.push_back("image");
-  const float largest = std::max(0.0f, RangeOf(scores).largest);
-  for (int64_t label = 0; label < scores.shape()[0]; ++label) {
-    grid.images.push_back(ToHeat(MapOverImage(scores, label, window, scene.shape()), {0, largest}));
+  const float largest = std::max(0.0f, RangeOf(map.scores).largest);
+  for (int64_t label = 0; label < map.scores.shape()[0]; ++label) {
+    grid.images.push_back(ToHeat(MapOverImage(map, label, scene.shape()), {0, largest}));
     grid.captions.push_back(name(label));
   }
   GRADUS_RETURN_IF_ERROR(WriteGrid(grid, absl::GetFlag(FLAGS_output)));
-  std::printf("scores %s of an image %s\n", scores.shape().ToString().c_str(), scene.shape().ToString().c_str());
-  for (const Sighting& seen : FindSightings(scores, window, scene.shape())) {
+  std::printf("scores %s of an image %s\n", map.scores.shape().ToString().c_str(), scene.shape().ToString().c_str());
+  for (const Sighting& seen : FindSightings(map, window)) {
     std::printf("%s: log odds %.4g at x %lld, y %lld\n", name(seen.label).c_str(), seen.score,
                 static_cast<long long>(seen.x + window[2] / 2), static_cast<long long>(seen.y + window[1] / 2));
   }
