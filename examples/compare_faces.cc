@@ -213,6 +213,7 @@ absl::StatusOr<int> CompareFaces(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   const bool evaluate = absl::GetFlag(FLAGS_evaluate);
   if (evaluate) GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
+  if (evaluate) GRADUS_RETURN_IF_ERROR(RefuseFlags({"box_a", "box_b"}, "with --evaluate"));
   if (!evaluate && arguments.size() != 2) {
     return WrongFlags(absl::StrCat("two images are compared; there are ", arguments.size()));
   }

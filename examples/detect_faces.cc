@@ -237,8 +237,9 @@ std::vector<Extent> TrueBoxes(const Tensor& boxes, int64_t n) {
 }
 
 absl::StatusOr<int> EvaluateDetector(const TrainedModel& trained) {
-  constexpr double kRight = 0.5;        // intersection over union
-  constexpr double kLeastScore = 0.02;  // precision at full recall needs the unlikely ones, too
+  constexpr double kRight = 0.5;  // intersection over union
+  // Precision at full recall needs the unlikely ones, too.
+  const double least_score = std::min(0.02, absl::GetFlag(FLAGS_threshold));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
                           OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), 0));
   GRADUS_ASSIGN_OR_RETURN(const int image, FindColumn(*loader, kImage));
@@ -253,7 +254,7 @@ absl::StatusOr<int> EvaluateDetector(const TrainedModel& trained) {
     for (int64_t n = 0; n < batch.num_examples; ++n) {
       if (batch.weights.values<float>()[n] == 0) continue;
       ++images;
-      judge.Add(DecodeDetections(output, n, stride, {kLeastScore, absl::GetFlag(FLAGS_overlap)}),
+      judge.Add(DecodeDetections(output, n, stride, {least_score, absl::GetFlag(FLAGS_overlap)}),
                 TrueBoxes(batch.columns[boxes], n));
     }
     return absl::OkStatus();
@@ -287,6 +288,7 @@ absl::StatusOr<int> DetectFaces(const std::vector<std::string>& arguments) {
     return WrongFlags(evaluate ? "--image and --evaluate are both given; give one of them"
                                : "--image or --evaluate is missing");
   }
+  if (evaluate) GRADUS_RETURN_IF_ERROR(RefuseFlags({"output", "scale"}, "with --evaluate"));
   const double scale = absl::GetFlag(FLAGS_scale);
   if (!(scale >= 0.01 && scale <= 100)) {
     return WrongFlags(absl::StrCat("--scale is ", scale, "; it must be from 0.01 to 100"));

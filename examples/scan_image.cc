@@ -71,6 +71,9 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RequireFlags({"model", "output"}));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   if (arguments.size() > 1) return WrongFlags(absl::StrCat("one image at a time: '", arguments[1], "' is too much"));
+  if (!arguments.empty()) {
+    GRADUS_RETURN_IF_ERROR(RefuseFlags({"digits", "height", "width", "seed"}, "with an image"));
+  }
   GRADUS_ASSIGN_OR_RETURN(TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
   GRADUS_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(UserPath(absl::GetFlag(FLAGS_model))));

@@ -209,6 +209,7 @@ absl::StatusOr<int> ShowOutputs(const std::vector<std::string>& arguments) {
   if (weights && !absl::GetFlag(FLAGS_layers).empty()) {
     return WrongFlags("--layers and --weights are both given; give one of them");
   }
+  if (weights) GRADUS_RETURN_IF_ERROR(RefuseFlags({"passes"}, "with --weights"));
   GRADUS_ASSIGN_OR_RETURN(TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages drawn,

@@ -92,6 +92,8 @@ TEST(FacesTest, DetectorsMistakes) {
   };
   EXPECT_THAT(error({}, 2), HasSubstr("--image or --evaluate is missing"));
   EXPECT_THAT(error({"--image=a.png", "--evaluate"}, 2), HasSubstr("--image and --evaluate are both given"));
+  EXPECT_THAT(error({"--evaluate", "--output=a.png"}, 2), HasSubstr("--output means nothing with --evaluate"));
+  EXPECT_THAT(error({"--evaluate", "--scale=2"}, 2), HasSubstr("--scale means nothing with --evaluate"));
   EXPECT_THAT(error({"--image=a.png", "--threshold=2"}, 2), HasSubstr("--threshold is 2; it must be from 0 to 1"));
   EXPECT_THAT(error({"--image=a.png", "--scale=0"}, 2), HasSubstr("--scale is 0; it must be from 0.01 to 100"));
   EXPECT_THAT(error({"--image=" + folder + "/no.png"}, 1), HasSubstr("no.png': No such file or directory"));
@@ -132,6 +134,7 @@ TEST(FacesTest, ComparesTwoFaces) {
   };
   EXPECT_THAT(error({a}, 2), HasSubstr("two images are compared; there are 1"));
   EXPECT_THAT(error({"--evaluate", a}, 2), HasSubstr(a));
+  EXPECT_THAT(error({"--evaluate", "--box_a=1,2,3,4"}, 2), HasSubstr("--box_a means nothing with --evaluate"));
   EXPECT_THAT(error({"--box_a=1,2,3", a, b}, 2),
               HasSubstr("--box_a is '1,2,3'; it is left,top,right,bottom in pixels, inside the image's 50 x 60"));
   EXPECT_THAT(error({"--box_b=0,0,49,48", a, b}, 2), HasSubstr("inside the image's 48 x 48"));

@@ -93,6 +93,7 @@ TEST_F(ShowOutputsTest, MistakesAreNamed) {
       {{"--weights=code/weight"}, 1, "the model has no variable 'code/weight'; did you mean 'code/weights'?"},
       {{"--weights=code/bias"}, 1, "'code/bias' is f32[8], no row of images to draw"},
       {{"--weights=code/weights", "--layers=code"}, 2, "--layers and --weights are both given; give one of them"},
+      {{"--weights=code/weights", "--passes=2"}, 2, "--passes means nothing with --weights"},
       {{"--dims=2,14,28"}, 2, "--dims has to be channels,height,width with 1 or 3 channels"},
       {{"--dims=1,x"}, 2, "--dims"},
       {{"--count=0"}, 2, "--count is 0; it must be 1 to 65536"},

@@ -79,6 +79,12 @@ TEST(VisualizeTest, Mistakes) {
   EXPECT_EQ(message({"saliency", "--units=10"}, 1), "visualize: layer 'logits' has no unit 10; its units are 0 to 9\n");
   EXPECT_EQ(message({"saliency", "--units=three"}, 2),
             "visualize: --units: 'three' is no whole number; expected a list like 0,3,7\nvisualize: see --help\n");
+  EXPECT_EQ(message({"saliency", "--units=0,3"}, 2),
+            "visualize: --units has 2 units; saliency looks at one\nvisualize: see --help\n");
+  EXPECT_EQ(message({"saliency", "--square=3"}, 2),
+            "visualize: --square means nothing to saliency\nvisualize: see --help\n");
+  EXPECT_EQ(message({"filters", "--layer=conv", "--units=1"}, 2),
+            "visualize: --units means nothing to filters\nvisualize: see --help\n");
   EXPECT_EQ(message({"occlusion", "--square=29"}, 1),
             "visualize: a square of 29 x 29 pixels does not fit into an image of 28 x 28\n");
   EXPECT_EQ(message({"occlusion", "--stride=0"}, 2),
