@@ -215,15 +215,6 @@ absl::StatusOr<int> Detect(const TrainedModel& trained) {
   return 0;
 }
 
-absl::StatusOr<int> FindColumn(const Loader& loader, const std::string& name) {
-  for (size_t i = 0; i < loader.columns().size(); ++i) {
-    if (loader.columns()[i].name == name) return static_cast<int>(i);
-  }
-  return absl::FailedPreconditionError(absl::StrCat("the evaluation data have no column '", name,
-                                                    "'; --evaluate needs a ",
-                                                    "data set of faces with `example: SCENE`"));
-}
-
 // The boxes of example `n`: those before the first that is empty.
 std::vector<Extent> TrueBoxes(const Tensor& boxes, int64_t n) {
   std::vector<Extent> truth;
@@ -242,8 +233,9 @@ absl::StatusOr<int> EvaluateDetector(const TrainedModel& trained) {
   const double least_score = std::min(0.02, absl::GetFlag(FLAGS_threshold));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
                           OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), 0));
-  GRADUS_ASSIGN_OR_RETURN(const int image, FindColumn(*loader, kImage));
-  GRADUS_ASSIGN_OR_RETURN(const int boxes, FindColumn(*loader, "boxes"));
+  constexpr char kRemedy[] = "--evaluate needs a data set of faces with `example: SCENE`";
+  GRADUS_ASSIGN_OR_RETURN(const int image, FindColumn(trained, *loader, kImage, DType::kFloat32, {3, -1, -1}, kRemedy));
+  GRADUS_ASSIGN_OR_RETURN(const int boxes, FindColumn(trained, *loader, "boxes", DType::kFloat32, {-1, 4}, kRemedy));
   const Shape& shape = loader->columns()[image].type.shape;
   GRADUS_ASSIGN_OR_RETURN(Detector detector, Detector::Make(trained, loader->options().batch_size, shape));
   DetectionJudge judge(kRight);

@@ -1,10 +1,13 @@
 #include "examples/evaluation_data.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "data/stream.h"
 #include "examples/command_line.h"
 
@@ -31,6 +34,24 @@ absl::StatusOr<std::unique_ptr<Loader>> OpenEvaluationData(const TrainedModel& t
   }
   return absl::Status(status.code(),
                       absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(), "': ", status.message()));
+}
+
+absl::StatusOr<int> FindColumn(const TrainedModel& trained, const Loader& loader, absl::string_view name, DType dtype,
+                               absl::Span<const int64_t> dims, absl::string_view remedy) {
+  std::string there = absl::StrCat("have no column '", name, "'");
+  for (size_t i = 0; i < loader.columns().size(); ++i) {
+    const Column& column = loader.columns()[i];
+    if (column.name != name) continue;
+    const Dims& own = column.type.shape.dims();
+    const bool fits = column.type.dtype == dtype &&
+                      std::equal(own.begin(), own.end(), dims.begin(), dims.end(),
+                                 [](int64_t size, int64_t wanted) { return wanted == -1 || wanted == size; });
+    if (fits) return static_cast<int>(i);
+    there = absl::StrCat("have a column '", name, "' of ", column.type.ToString(), " for each example");
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(), "': the data ", there, " and not ",
+                   dtype == DType::kInt32 ? "i32" : "f32", "[", absl::StrJoin(dims, ", "), "]; ", remedy));
 }
 
 absl::Status ForEachBatch(const TrainedModel& trained, Loader* loader,

@@ -1,5 +1,6 @@
 // What `scan_image` sees and refuses.
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ class ScanImageTest : public testing::Test {
  protected:
   void SetUp() override {
     for (const std::string split : {"train", "val"}) {
+      for (const char* name : {"bright", "dark"}) {
+        std::filesystem::create_directories(absl::StrCat(folder_, "/light/", split, "/", name));
+      }
       for (int i = 0; i < 20; ++i) {
         PutFile(absl::StrCat(folder_, "/light/", split, "/bright/", i, ".png"), Photo(10 + i % 3, 12, 0, 0, 10));
         PutFile(absl::StrCat(folder_, "/light/", split, "/dark/", i, ".png"), Photo(10 + i % 3, 12, 0, 0, 0));
@@ -74,8 +78,7 @@ TEST_F(ScanImageTest, APhotographIsScannedAsLargeAsItIs) {
   const std::string seen = "scores [2, 13, 23] of an image [1, 20, 30]\n";
   ASSERT_THAT(end.out, HasSubstr(seen));
   EXPECT_THAT(end.out.substr(end.out.find(seen) + seen.size()),
-              testing::ContainsRegex("^(bright: log odds [0-9.]+ at x 15, y 9|dark: )"));
-  EXPECT_THAT(end.out, testing::ContainsRegex("bright: log odds [0-9.]+ at x 15, y 9\n"));
+              testing::ContainsRegex("^bright: log odds [0-9.]+ at x 15, y 9\n"));
   EXPECT_TRUE(DecodeImage("scores.png", GetFile(folder_ + "/scores.png"), 3).ok());
 }
 

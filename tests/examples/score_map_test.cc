@@ -133,8 +133,8 @@ TEST(SightingsTest, StepsMayBeLargerThanWindows) {
 }
 
 TEST(SceneTest, HasTheExamplesWhereThereIsRoom) {
-  const std::vector<Tensor> examples = {Tensor::Of<float>({1, 1, 2}, {1, 2}), Tensor::Of<float>({1, 1, 2}, {3, 4}),
-                                        Tensor::Of<float>({1, 1, 2}, {5, 6})};
+  const Tensor examples[] = {Tensor::Of<float>({1, 1, 2}, {1, 2}), Tensor::Of<float>({1, 1, 2}, {3, 4}),
+                             Tensor::Of<float>({1, 1, 2}, {5, 6})};
   for (uint64_t seed = 0; seed < 5; ++seed) {
     const Tensor scene = MakeScene(examples, -1, 3, 8, seed);
     ASSERT_EQ(scene.shape(), (Shape{1, 3, 8}));

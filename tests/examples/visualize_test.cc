@@ -54,6 +54,40 @@ TEST(VisualizeTest, DrawsEachPicture) {
   EXPECT_THAT(wrong.err, HasSubstr("when prepared, but the model's input 'image' is [1, 28, 28]"));
 }
 
+// A file as NumPy saves it, of elements of 4 bytes, all 0.
+std::string Npy(const std::string& type, const std::vector<int>& shape) {
+  size_t elements = 1;
+  std::string dims;
+  for (int dim : shape) elements *= dim, dims += std::to_string(dim) + ", ";
+  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': (" + dims + "), }";
+  header.resize(117, ' ');
+  return std::string("\x93NUMPY\x01\0\x76\0", 10) + header + "\n" + std::string(4 * elements, '\0');
+}
+
+// The names are right, but what is behind them is not what the model takes.
+TEST(VisualizeTest, DataOfAnotherTypeOrSizeAreRefused) {
+  const std::string folder = ScratchFolder();
+  WriteSmallTraining(folder);
+  PutFile(folder + "/train.textproto", R"(model: "model.textproto" batch_size: 4 steps: 1
+      train_data { npy { column { name: "image" path: "x.npy" } column { name: "label" path: "y.npy" } } })");
+  PutFile(folder + "/x.npy", Npy("<f4", {8, 1, 28, 28}));
+  PutFile(folder + "/y.npy", Npy("<i4", {8}));
+  const ProgramEnd trained = RunExample(
+      "train", {"--config=" + folder + "/train.textproto", "--data_dir=" + folder, "--run_dir=" + folder + "/run"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const auto saliency = [&folder] {
+    return RunExample("visualize", {"saliency", "--run_dir=" + folder + "/run", "--data_dir=" + folder,
+                                    "--output=" + folder + "/a.png", "--threads=1"});
+  };
+  EXPECT_EQ(saliency().exit_code, 0);
+  PutFile(folder + "/x.npy", Npy("<i4", {8, 1, 28, 28}));
+  EXPECT_THAT(saliency().err, HasSubstr("the data have a column 'image' of i32[1, 28, 28] for each example and not "
+                                        "f32[1, 28, 28]; input 'image' needs it"));
+  PutFile(folder + "/x.npy", Npy("<f4", {8, 1, 40, 28}));
+  EXPECT_THAT(saliency().err, HasSubstr("f32[1, 40, 28] for each example and not f32[1, 28, 28]"));
+  EXPECT_EQ(saliency().exit_code, 1);
+}
+
 TEST(VisualizeTest, Mistakes) {
   const std::string folder = ScratchFolder(), run = TrainConvolution(folder);
   auto message = [&](std::vector<std::string> command, int exit_code) {
