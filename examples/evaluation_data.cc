@@ -54,6 +54,10 @@ absl::StatusOr<int> FindColumn(const TrainedModel& trained, const Loader& loader
                    dtype == DType::kInt32 ? "i32" : "f32", "[", absl::StrJoin(dims, ", "), "]; ", remedy));
 }
 
+void TellSkipped(const Batch& batch) {
+  for (const SkippedExample& skipped : batch.skipped) std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
+}
+
 absl::Status ForEachBatch(const TrainedModel& trained, Loader* loader,
                           absl::FunctionRef<absl::Status(const Batch& batch)> use) {
   for (int64_t i = 0; i < loader->BatchesInEpoch(0); ++i) {
@@ -62,9 +66,7 @@ absl::Status ForEachBatch(const TrainedModel& trained, Loader* loader,
       return absl::Status(next.status().code(), absl::StrCat(trained.data_field, ": ", next.status().message()));
     }
     const Batch* batch = *next;
-    for (const SkippedExample& skipped : batch->skipped) {
-      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
-    }
+    TellSkipped(*batch);
     const absl::Status status = use(*batch);
     if (!status.ok()) {
       return absl::Status(status.code(), absl::StrCat(status.message(), "; in the batch that starts with example ",

@@ -25,6 +25,9 @@ absl::StatusOr<std::unique_ptr<Loader>> OpenEvaluationData(const TrainedModel& t
 absl::StatusOr<int> FindColumn(const TrainedModel& trained, const Loader& loader, absl::string_view name, DType dtype,
                                absl::Span<const int64_t> dims, absl::string_view remedy);
 
+// Tells the examples of a batch that were left out on stderr.
+void TellSkipped(const Batch& batch);
+
 // Calls `use` for each batch of an epoch. Examples that were left out are told on stderr; an error of `use` gets the
 // batch's place.
 absl::Status ForEachBatch(const TrainedModel& trained, Loader* loader,

@@ -19,6 +19,7 @@
 #include "data/loader.h"
 #include "data/png.h"
 #include "examples/command_line.h"
+#include "examples/evaluation_data.h"
 #include "examples/image_grid.h"
 #include "examples/training_data.h"
 #include "train/training_file.h"
@@ -74,9 +75,7 @@ absl::StatusOr<CaptionedImages> ReadExamples(Loader* loader, const DrawnColumns&
   CaptionedImages captioned;
   for (int64_t i = 0; i < count; ++i) {
     GRADUS_ASSIGN_OR_RETURN(const Batch* batch, loader->Next());
-    for (const SkippedExample& skipped : batch->skipped) {
-      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
-    }
+    TellSkipped(*batch);
     Tensor image(loader->columns()[drawn.image].type);  // without the batch's dimension of 1
     std::memcpy(image.data(), batch->columns[drawn.image].data(), image.bytes());
     captioned.images.push_back(std::move(image));

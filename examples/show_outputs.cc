@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,9 +83,9 @@ absl::StatusOr<std::vector<Shape>> ImageShapes(const Model& model) {
   return shapes;
 }
 
-// The first rows of a tensor as images.
-absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor& tensor, int64_t count,
-                                           const std::vector<Shape>& shapes) {
+// Rows of a tensor as images.
+absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor& tensor,
+                                           absl::Span<const int64_t> rows, const std::vector<Shape>& shapes) {
   const Shape& whole = tensor.shape();
   if (tensor.dtype() != DType::kFloat32 || whole.rank() < 2 || whole.num_elements() == 0) {
     return absl::InvalidArgumentError(
@@ -103,7 +104,7 @@ absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor
     shape = *fits;
   }
   std::vector<Tensor> images;
-  for (int64_t i = 0; i < std::min(count, whole[0]); ++i) {
+  for (int64_t i : rows) {
     Tensor& image = images.emplace_back(TensorType{DType::kFloat32, shape});
     std::memcpy(image.data(), tensor.values<float>().data() + i * elements, image.bytes());
   }
@@ -120,8 +121,10 @@ absl::StatusOr<CaptionedImages> DrawnWeights(const TrainedModel& trained) {
     return absl::NotFoundError(absl::StrCat("the model has no variable '", name, "'", Suggestion(name, names)));
   }
   GRADUS_RETURN_IF_ERROR(value.status());
+  std::vector<int64_t> rows(value->shape().rank() == 0 ? 0 : std::min(absl::GetFlag(FLAGS_count), value->shape()[0]));
+  std::iota(rows.begin(), rows.end(), 0);
   CaptionedImages drawn;
-  GRADUS_ASSIGN_OR_RETURN(drawn.images, Images(name, *value, absl::GetFlag(FLAGS_count), shapes));
+  GRADUS_ASSIGN_OR_RETURN(drawn.images, Images(name, *value, rows, shapes));
   drawn.captions.resize(drawn.images.size());
   return drawn;
 }
@@ -176,13 +179,18 @@ absl::StatusOr<CaptionedImages> DrawnLayers(TrainedModel trained) {
     ++predictor->session().state().step;  // other draws in each pass
   }
 
-  const int64_t examples = std::min(batch->num_examples, absl::GetFlag(FLAGS_count));
+  TellSkipped(*batch);
+  std::vector<int64_t> rows;  // padding and what could not be read have a weight of 0
+  for (int64_t i = 0; i < batch->weights.shape()[0]; ++i) {
+    if (batch->weights.values<float>()[i] != 0) rows.push_back(i);
+  }
+  if (rows.empty()) return absl::DataLossError("the first examples cannot be read; give a larger --count");
   std::vector<std::vector<Tensor>> columns;
   for (const std::string& name : layers) {
     const auto input = std::find_if(all.begin(), all.end(), [&name](const InputFeed& f) { return f.input == name; });
     const auto output = std::find(predictor->outputs().begin(), predictor->outputs().end(), name);
     const Tensor& tensor = input != all.end() ? *input->value : outputs[output - predictor->outputs().begin()];
-    GRADUS_ASSIGN_OR_RETURN(columns.emplace_back(), Images(name, tensor, examples, shapes));
+    GRADUS_ASSIGN_OR_RETURN(columns.emplace_back(), Images(name, tensor, rows, shapes));
     if (columns.back()[0].type() == columns[0][0].type()) continue;
     return absl::InvalidArgumentError(absl::StrCat("'", layers[0], "' and '", name, "' are images of two sizes, ",
                                                    columns[0][0].shape().ToString(), " and ",

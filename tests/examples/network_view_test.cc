@@ -194,7 +194,7 @@ TEST(NetworkViewTest, TheReceptiveFieldIsWhatCanReachAPlace) {
   NetworkView field = looking.View("b", ReceptiveFieldRules());
   std::vector<Strongest> places;
   for (const auto& [y, x] : std::vector<std::pair<int, int>>{{4, 5}, {0, 11}}) {
-    places.push_back({Tensor(TensorType{DType::kFloat32, {1, 20, 24}}), 0, (1 * 10 + y) * 12 + x, 2.0f});
+    places.push_back({Tensor(TensorType{DType::kFloat32, {1, 20, 24}}), (1 * 10 + y) * 12 + x, 2.0f});
   }
   const auto projections = Project(&deconvolution, &field, places);
   ASSERT_TRUE(projections.ok()) << projections.status();
