@@ -1,5 +1,6 @@
 // The files of examples/faces trained for a few steps, on drawn faces and on a folder of images, and the programs that
 // use what comes out.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -69,12 +70,26 @@ TEST(FacesTest, DetectsInImagesOfAnySize) {
   ASSERT_TRUE(picture.ok()) << picture.status();
   EXPECT_EQ(picture->type().ToString(), "u8[3, 75, 101]");
   EXPECT_EQ(Detect(run, {"--image=" + folder + "/tiny.png"}).exit_code, 0);
-  const ProgramEnd twice =
-      Detect(run, {"--image=" + folder + "/a.png", "--scale=2", "--output=" + folder + "/twice.png"});
-  ASSERT_EQ(twice.exit_code, 0) << twice.err;
-  const auto larger = DecodeImage("twice.png", GetFile(folder + "/twice.png"), 3);
-  ASSERT_TRUE(larger.ok()) << larger.status();
-  EXPECT_EQ(larger->type().ToString(), "u8[3, 150, 202]");
+  // Whatever size the detector sees, boxes and picture are the file's.
+  PutImage(folder + "/b.png", 64, 96);
+  const auto boxes = [&](const std::string& scale) {
+    const ProgramEnd scaled = Detect(
+        run, {"--image=" + folder + "/b.png", "--scale=" + scale, "--threshold=0", "--output=" + folder + "/s.png"});
+    EXPECT_EQ(scaled.exit_code, 0) << scaled.err;
+    const auto drawn = DecodeImage("s.png", GetFile(folder + "/s.png"), 3);
+    EXPECT_TRUE(drawn.ok() && drawn->type().ToString() == "u8[3, 64, 96]") << scale;
+    double right = 0;  // the middle of the box farthest to the right
+    std::istringstream all(scaled.out);
+    for (std::string line; std::getline(all, line);) {
+      const auto json = nlohmann::json::parse(line);
+      right = std::max(right, (json["box"][0].get<double>() + json["box"][2].get<double>()) / 2);
+    }
+    return right;
+  };
+  for (const char* scale : {"0.5", "1", "3"}) {
+    EXPECT_GT(boxes(scale), 48) << scale;
+    EXPECT_LT(boxes(scale), 110) << scale;
+  }
 
   const ProgramEnd evaluated = Detect(run, {"--evaluate"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
