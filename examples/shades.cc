@@ -86,6 +86,13 @@ Box NonzeroBox(const Tensor& image) {
   return bottom < 0 ? Box{} : Box{top, left, bottom - top + 1, right - left + 1};
 }
 
+Box Union(const Box& a, const Box& b) {
+  if (a.height == 0 || a.width == 0) return b;
+  if (b.height == 0 || b.width == 0) return a;
+  const int64_t y = std::min(a.y, b.y), x = std::min(a.x, b.x);
+  return {y, x, std::max(a.y + a.height, b.y + b.height) - y, std::max(a.x + a.width, b.x + b.width) - x};
+}
+
 Box Widened(const Box& box, int64_t height, int64_t width, const Shape& image) {
   Box wide = box;
   wide.height = std::min(std::max(height, box.height), image[1]);

@@ -34,6 +34,8 @@ struct Box {
 };
 // The smallest with all numbers other than 0; empty when there are none.
 Box NonzeroBox(const Tensor& image);
+// The smallest that holds both; an empty one holds nothing.
+Box Union(const Box& a, const Box& b);
 // At least so large as asked for, as far as that fits into the image f32[C, H, W]; its middle moves as little as that
 // takes.
 Box Widened(const Box& box, int64_t height, int64_t width, const Shape& image);

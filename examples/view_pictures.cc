@@ -266,6 +266,14 @@ absl::StatusOr<CaptionedImages> DrawOcclusion(Viewer* viewer, const PictureOptio
 
 // ---- maximize
 
+// What any of the units sees of the image; all of it where nothing says so.
+Box BoxAround(absl::Span<const Tensor> reached) {
+  Box box;
+  for (const Tensor& image : reached) box = Union(box, NonzeroBox(image));
+  const Shape& shape = reached[0].shape();
+  return box.height == 0 ? Box{0, 0, shape[1], shape[2]} : box;
+}
+
 absl::StatusOr<CaptionedImages> DrawMaximized(Viewer* viewer, const PictureOptions& options) {
   // The range of real images is the range of those that are made.
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> real, viewer->Images({}, 32));
@@ -290,8 +298,7 @@ absl::StatusOr<CaptionedImages> DrawMaximized(Viewer* viewer, const PictureOptio
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Maximized> maximized,
                           MaximizeActivations(&view, starts, places, options.steps));
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> reached, field.Backward(starts, seeds));
-  Box box = NonzeroBox(reached[0]);  // all units of a layer see as much
-  box = Widened(box, 1, 1, view.image_shape());
+  const Box box = BoxAround(reached);
   CaptionedImages grid;
   for (size_t i = 0; i < units.size(); ++i) {
     grid.images.push_back(ToShades(Crop(maximized[i].image, box), range));
