@@ -87,7 +87,7 @@ float MeanOf(absl::Span<const Tensor> images) {
   return static_cast<float>(sum / count);
 }
 
-Tensor NoiseAround(float mean, const Range& range, const Shape& image, uint64_t seed, int64_t unit) {
+Tensor NoiseAround(float mean, const ShadeRange& range, const Shape& image, uint64_t seed, int64_t unit) {
   RandomSequence random(seed, "visualize", static_cast<uint64_t>(unit));
   Tensor start(TensorType{DType::kFloat32, image});
   const double half = 0.05 * (double{range.largest} - range.least);

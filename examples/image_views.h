@@ -26,7 +26,7 @@ Tensor SeedAt(const Shape& layer, int64_t place, float value = 1);
 // The mean of all their elements; there must be one.
 float MeanOf(absl::Span<const Tensor> images);
 // Where ascent starts for a unit: `mean` with a little noise, a tenth of the range wide, within the range.
-Tensor NoiseAround(float mean, const Range& range, const Shape& image, uint64_t seed, int64_t unit);
+Tensor NoiseAround(float mean, const ShadeRange& range, const Shape& image, uint64_t seed, int64_t unit);
 
 // The first `count` examples of the loader's `column`; fewer where it has no more. Those that cannot be read are told
 // on stderr, here and below.

@@ -43,8 +43,8 @@ float At(const Tensor& image, int64_t c, int64_t y, int64_t x) {
 
 }  // namespace
 
-Range RangeOf(absl::Span<const Tensor> images) {
-  Range range = {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+ShadeRange RangeOf(absl::Span<const Tensor> images) {
+  ShadeRange range = {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
   for (const Tensor& image : images) {
     for (float value : image.values<float>()) {
       if (!std::isfinite(value)) continue;
@@ -52,22 +52,22 @@ Range RangeOf(absl::Span<const Tensor> images) {
       range.largest = std::max(range.largest, value);
     }
   }
-  return range.least <= range.largest ? range : Range{};
+  return range.least <= range.largest ? range : ShadeRange{};
 }
 
-Range RangeOf(const Tensor& image) { return RangeOf(absl::MakeConstSpan(&image, 1)); }
+ShadeRange RangeOf(const Tensor& image) { return RangeOf(absl::MakeConstSpan(&image, 1)); }
 
-Tensor ToShades(const Tensor& image, const Range& range) {
+Tensor ToShades(const Tensor& image, const ShadeRange& range) {
   const double width = double{range.largest} - range.least;
   return Mapped(image, [&](float v) { return width > 0 ? Clamped((double{v} - range.least) / width) : 0.0f; });
 }
 
-Tensor ToSignedShades(const Tensor& image, const Range& range) {
+Tensor ToSignedShades(const Tensor& image, const ShadeRange& range) {
   const double most = std::max(std::abs(range.least), std::abs(range.largest));
   return Mapped(image, [&](float v) { return most > 0 ? Clamped(0.5 + 0.5 * v / most) : 0.5f; });
 }
 
-Tensor ToHeat(const Tensor& image, const Range& range) {
+Tensor ToHeat(const Tensor& image, const ShadeRange& range) {
   const Tensor shades = ToShades(image, range);
   return Made(3, image.shape()[1], image.shape()[2], [&](int64_t c, int64_t y, int64_t x) {
     return Clamped(3.0 * At(shades, 0, y, x) - static_cast<double>(c));

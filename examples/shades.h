@@ -15,18 +15,18 @@
 namespace gradus {
 
 // The least and the largest of finite numbers; 0 and 0 when there are none.
-struct Range {
+struct ShadeRange {
   float least = 0, largest = 0;
 };
-Range RangeOf(absl::Span<const Tensor> images);
-Range RangeOf(const Tensor& image);
+ShadeRange RangeOf(absl::Span<const Tensor> images);
+ShadeRange RangeOf(const Tensor& image);
 
 // `range` becomes 0...1, what is outside is clamped. A range of one number becomes 0.
-Tensor ToShades(const Tensor& image, const Range& range);
+Tensor ToShades(const Tensor& image, const ShadeRange& range);
 // Numbers with a sign: 0 becomes a middle grey, the largest magnitude of `range` black or white.
-Tensor ToSignedShades(const Tensor& image, const Range& range);
+Tensor ToSignedShades(const Tensor& image, const ShadeRange& range);
 // f32[1, H, W] to colours f32[3, H, W]: black, red, yellow, white from the least to the largest.
-Tensor ToHeat(const Tensor& image, const Range& range);
+Tensor ToHeat(const Tensor& image, const ShadeRange& range);
 
 // A part of an image. Pixels.
 struct Box {

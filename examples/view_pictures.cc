@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<Tensor>> ReadFilters(const Viewer& viewer, const std:
 absl::StatusOr<CaptionedImages> DrawFilters(Viewer* viewer, const PictureOptions& options) {
   GRADUS_RETURN_IF_ERROR(NeedsLayer(options));
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> filters, ReadFilters(*viewer, options.layer));
-  const Range range = RangeOf(filters);
+  const ShadeRange range = RangeOf(filters);
   CaptionedImages grid;
   for (size_t i = 0; i < filters.size(); ++i) {
     grid.images.push_back(ToSignedShades(filters[i], range));
@@ -100,7 +100,7 @@ absl::StatusOr<CaptionedImages> DrawFeatures(Viewer* viewer, const PictureOption
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> images, viewer->Images(options.files, 1));
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> values, view.Forward(images));
   const int64_t height = view.image_shape()[1], width = view.image_shape()[2];
-  const Range range = RangeOf(values[0]);
+  const ShadeRange range = RangeOf(values[0]);
   CaptionedImages grid;
   grid.images.push_back(ToRgb(ToShades(images[0], RangeOf(images[0]))));
   grid.captions.push_back("image");
@@ -115,7 +115,7 @@ absl::StatusOr<CaptionedImages> DrawFeatures(Viewer* viewer, const PictureOption
 
 // Two rows: patches of images, and what comes back to them.
 void AddRows(const std::vector<Strongest>& strongest, const std::vector<Projection>& projections, int64_t unit,
-             int64_t height, int64_t width, const Range& range, CaptionedImages* grid) {
+             int64_t height, int64_t width, const ShadeRange& range, CaptionedImages* grid) {
   const auto columns = static_cast<size_t>(grid->columns);
   for (const bool picture : {false, true}) {
     for (size_t i = 0; i < columns; ++i) {
@@ -152,13 +152,13 @@ absl::StatusOr<CaptionedImages> DrawDeconvolution(Viewer* viewer, const PictureO
   std::vector<std::vector<Projection>> projections;
   int64_t height = 1, width = 1;
   CaptionedImages grid;
-  Range range = RangeOf(strongest[0][0].image);
+  ShadeRange range = RangeOf(strongest[0][0].image);
   for (const std::vector<Strongest>& of_unit : strongest) {
     GRADUS_ASSIGN_OR_RETURN(std::vector<Projection> projected, Project(&view, &field, of_unit));
     for (size_t i = 0; i < projected.size(); ++i) {
       height = std::max(height, projected[i].field.height);
       width = std::max(width, projected[i].field.width);
-      const Range own = RangeOf(of_unit[i].image);
+      const ShadeRange own = RangeOf(of_unit[i].image);
       range = {std::min(range.least, own.least), std::max(range.largest, own.largest)};
     }
     grid.columns = std::max<int64_t>(grid.columns, static_cast<int64_t>(projected.size()));
@@ -208,7 +208,7 @@ absl::StatusOr<Looked> LookAt(const Viewer& viewer, NetworkView* view, const Pic
 CaptionedImages BelowEachOther(const Looked& looked, std::vector<Tensor> pictures, std::vector<std::string> captions) {
   CaptionedImages grid;
   grid.columns = static_cast<int64_t>(looked.images.size());
-  const Range range = RangeOf(looked.images);
+  const ShadeRange range = RangeOf(looked.images);
   for (const Tensor& image : looked.images) grid.images.push_back(ToRgb(ToShades(image, range)));
   grid.captions = looked.captions;
   for (const Tensor& picture : pictures) grid.images.push_back(ToRgb(picture));
@@ -257,7 +257,7 @@ absl::StatusOr<CaptionedImages> DrawOcclusion(Viewer* viewer, const PictureOptio
   for (size_t i = 0; i < looked.images.size(); ++i) {
     occlusion.fill = MeanOf(absl::MakeConstSpan(&looked.images[i], 1));
     GRADUS_ASSIGN_OR_RETURN(const Tensor map, OcclusionMap(&view, looked.images[i], looked.places[i], occlusion));
-    const Range range = RangeOf(map);
+    const ShadeRange range = RangeOf(map);
     pictures.push_back(ToShades(map, range));
     captions.push_back(absl::StrFormat("%.2g..%.2g", range.least, range.largest));
   }
@@ -277,7 +277,7 @@ Box BoxAround(absl::Span<const Tensor> reached) {
 absl::StatusOr<CaptionedImages> DrawMaximized(Viewer* viewer, const PictureOptions& options) {
   // The range of real images is the range of those that are made.
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> real, viewer->Images({}, 32));
-  const Range range = RangeOf(real);
+  const ShadeRange range = RangeOf(real);
   NetworkView::Options setup = LayerOptions(options, 8);
   setup.before_activation = true;
   setup.ascent =
