@@ -40,6 +40,7 @@ Exit code: 0, 1 after an error, 2 for wrong flags.)";
 }  // namespace
 
 ABSL_FLAG(std::string, config, "", "training file (gradus.Training as text)");
+ABSL_FLAG(std::string, stage, "", "of a training file with stages: which one");
 ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets start from; empty: the current one");
 ABSL_FLAG(std::string, output, "data.png", "PNG file to write");
 ABSL_FLAG(int64_t, count, 64, "examples to draw");
@@ -94,8 +95,9 @@ absl::StatusOr<int> ShowData(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(RequireFlags({"config", "output"}));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("count", absl::GetFlag(FLAGS_count), 1));
-  GRADUS_ASSIGN_OR_RETURN(const TrainingFile file,
-                          LoadTrainingFile(UserPath(absl::GetFlag(FLAGS_config)), absl::GetFlag(FLAGS_set).values));
+  GRADUS_ASSIGN_OR_RETURN(
+      const TrainingFile file,
+      LoadTraining(absl::GetFlag(FLAGS_config), absl::GetFlag(FLAGS_set).values, absl::GetFlag(FLAGS_stage)));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
                           OpenTrainingData(file, absl::GetFlag(FLAGS_data_dir), /*batch_size=*/1));
   GRADUS_ASSIGN_OR_RETURN(const DrawnColumns drawn, ChooseColumns(loader->columns()));

@@ -54,6 +54,32 @@ TEST(VisualizeTest, DrawsEachPicture) {
   EXPECT_THAT(wrong.err, HasSubstr("when prepared, but the model's input 'image' is [1, 28, 28]"));
 }
 
+// Unit 0 sees a pixel and unit 3 a square of 5: the picture shows what either sees, whichever comes first.
+TEST(VisualizeTest, MaximizeShowsWhatAnyUnitSees) {
+  const std::string folder = ScratchFolder();
+  WriteSmallTraining(folder);
+  PutFile(folder + "/model.textproto", R"(
+      input { name: "image" dims: [1, 28, 28] }
+      input { name: "label" dtype: INT32 }
+      layer { name: "two" concat { branch { layer { name: "a" conv { filters: 3 kernel: 1 } } }
+                                   branch { layer { name: "b" conv { filters: 3 kernel: 5 padding: SAME } } } } }
+      layer { name: "logits" dense { units: 10 } }
+      loss { name: "xent" input: "logits" target: "label" softmax_cross_entropy {} } output: "logits")");
+  ASSERT_EQ(RunExample("train", {"--config=" + folder + "/train.textproto", "--run_dir=" + folder + "/run",
+                                 "--set=epochs=1", "--set=train_data.synthetic_digits.examples=50"})
+                .exit_code,
+            0);
+  std::vector<std::string> sizes;
+  for (const char* units : {"--units=0,3", "--units=3,0", "--units=0,1"}) {
+    const ProgramEnd end = RunExample("visualize", {"maximize", "--run_dir=" + folder + "/run", "--layer=two", units,
+                                                    "--steps=2", "--output=" + folder + "/a.png", "--threads=1"});
+    ASSERT_EQ(end.exit_code, 0) << end.err;
+    sizes.push_back(end.out.substr(end.out.find("a.png: ")));
+  }
+  EXPECT_EQ(sizes[0], sizes[1]);
+  EXPECT_NE(sizes[0], sizes[2]);
+}
+
 // A file as NumPy saves it, of elements of 4 bytes, all 0.
 std::string Npy(const std::string& type, const std::vector<int>& shape) {
   size_t elements = 1;
