@@ -17,6 +17,7 @@
 #include "data/image_file.h"
 #include "data/stream.h"
 #include "data/transform.h"
+#include "examples/class_name.h"
 #include "examples/command_line.h"
 #include "examples/score_map.h"
 #include "examples/shades.h"
@@ -113,10 +114,7 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
       ScoreMap map, ScoreImage(model, viewer->trained().checkpoint.folder(), scene, absl::GetFlag(FLAGS_threads)));
   map.scores = LogOdds(map.scores);
   const Shape& window = viewer->input().type.shape;
-  auto name = [&](int64_t label) {
-    const std::vector<std::string>& names = viewer->trained().class_names;
-    return label < static_cast<int64_t>(names.size()) ? names[label] : absl::StrCat(label);
-  };
+  const auto name = [&viewer](int64_t label) { return ClassName(viewer->trained().class_names, label); };
   CaptionedImages grid;
   grid.stretch = false;
   grid.images.push_back(ToRgb(ToShades(scene, RangeOf(scene))));

@@ -18,6 +18,7 @@
 #include "core/status_macros.h"
 #include "data/loader.h"
 #include "data/png.h"
+#include "examples/class_name.h"
 #include "examples/command_line.h"
 #include "examples/evaluation_data.h"
 #include "examples/image_grid.h"
@@ -80,13 +81,8 @@ absl::StatusOr<CaptionedImages> ReadExamples(Loader* loader, const DrawnColumns&
     Tensor image(loader->columns()[drawn.image].type);  // without the batch's dimension of 1
     std::memcpy(image.data(), batch->columns[drawn.image].data(), image.bytes());
     captioned.images.push_back(std::move(image));
-    std::string caption;
-    if (drawn.label >= 0) {
-      const int64_t label = batch->columns[drawn.label].values<int32_t>()[0];
-      const bool named = label >= 0 && label < static_cast<int64_t>(names.size());
-      caption = named ? names[label] : absl::StrCat(label);
-    }
-    captioned.captions.push_back(std::move(caption));
+    captioned.captions.push_back(drawn.label < 0 ? ""
+                                                 : ClassName(names, batch->columns[drawn.label].values<int32_t>()[0]));
   }
   return captioned;
 }

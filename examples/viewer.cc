@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "examples/class_name.h"
 #include "examples/evaluation_data.h"
 #include "examples/image_views.h"
 #include "train/model_variables.h"
@@ -50,8 +51,7 @@ absl::StatusOr<std::vector<Tensor>> Viewer::Images(const std::vector<std::string
 }
 
 std::string Viewer::NameOf(const NetworkView& view, int64_t unit) const {
-  const bool named = view.layer() == Output() && unit < static_cast<int64_t>(trained_.class_names.size());
-  return named ? trained_.class_names[unit] : absl::StrCat(unit);
+  return view.layer() == Output() ? ClassName(trained_.class_names, unit) : absl::StrCat(unit);
 }
 
 }  // namespace gradus
