@@ -19,6 +19,7 @@
 #include "data/transform.h"
 #include "examples/class_name.h"
 #include "examples/command_line.h"
+#include "examples/image_grid.h"
 #include "examples/score_map.h"
 #include "examples/shades.h"
 #include "examples/trained_model.h"
@@ -124,7 +125,7 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
     grid.images.push_back(ToHeat(MapOverImage(map, label, scene.shape()), {0, largest}));
     grid.captions.push_back(name(label));
   }
-  GRADUS_RETURN_IF_ERROR(WriteGrid(grid, absl::GetFlag(FLAGS_output)));
+  GRADUS_RETURN_IF_ERROR(WriteImageGrid(grid, absl::GetFlag(FLAGS_output)));
   std::printf("scores %s of an image %s\n", map.scores.shape().ToString().c_str(), scene.shape().ToString().c_str());
   for (const Sighting& seen : FindSightings(map, window)) {
     std::printf("%s: log odds %.4g at x %lld, y %lld\n", name(seen.label).c_str(), seen.score,

@@ -2,14 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "core/check.h"
-#include "core/file.h"
-#include "core/status_macros.h"
-#include "data/png.h"
-#include "examples/command_line.h"
 
 namespace gradus {
 namespace {
@@ -123,15 +118,6 @@ Tensor ToRgb(const Tensor& image) {
   const bool is_rgb = image.shape()[0] == 3;
   return Made(3, image.shape()[1], image.shape()[2],
               [&](int64_t c, int64_t y, int64_t x) { return At(image, is_rgb ? c : 0, y, x); });
-}
-
-absl::Status WriteGrid(const CaptionedImages& captioned, absl::string_view output) {
-  GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(captioned));
-  GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(output), png));
-  std::printf("%s: %lld x %lld pixels\n", std::string(output).c_str(), static_cast<long long>(picture.shape()[2]),
-              static_cast<long long>(picture.shape()[1]));
-  return absl::OkStatus();
 }
 
 }  // namespace gradus

@@ -3,14 +3,9 @@
 #define GRADUS_EXAMPLES_SHADES_H_
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/tensor.h"
-#include "examples/image_grid.h"
 
 namespace gradus {
 
@@ -47,10 +42,6 @@ Tensor Resized(const Tensor& image, int64_t height, int64_t width);
 Tensor Channel(const Tensor& image, int64_t c);
 // Three channels: a grey image as colours, one of colours as it is.
 Tensor ToRgb(const Tensor& image);
-
-// Draws the grid and writes it as a PNG file. The size of the picture goes to stdout in a line that starts with the
-// file's name.
-absl::Status WriteGrid(const CaptionedImages& captioned, absl::string_view output);
 
 }  // namespace gradus
 

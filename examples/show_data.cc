@@ -1,7 +1,6 @@
 // Draws training examples: see kUsage.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -13,11 +12,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/file.h"
 #include "core/human.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
-#include "data/png.h"
 #include "examples/class_name.h"
 #include "examples/command_line.h"
 #include "examples/evaluation_data.h"
@@ -101,14 +98,10 @@ absl::StatusOr<int> ShowData(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("count", absl::GetFlag(FLAGS_count), 1, kMostGridPixels / pixels));
   const int64_t count = std::min(absl::GetFlag(FLAGS_count), loader->num_examples());
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages captioned, ReadExamples(loader.get(), drawn, count));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(captioned));
-  GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  const std::string output = absl::GetFlag(FLAGS_output);
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(output), png));
-  std::printf("%s: %s of %s training examples, %s each, %lld x %lld pixels\n", output.c_str(),
-              HumanCount(count).c_str(), HumanCount(loader->num_examples()).c_str(),
-              loader->columns()[drawn.image].type.ToString().c_str(), static_cast<long long>(picture.shape()[2]),
-              static_cast<long long>(picture.shape()[1]));
+  GRADUS_RETURN_IF_ERROR(
+      WriteImageGrid(captioned, absl::GetFlag(FLAGS_output),
+                     absl::StrCat(HumanCount(count), " of ", HumanCount(loader->num_examples()), " training examples, ",
+                                  loader->columns()[drawn.image].type.ToString(), " each")));
   return 0;
 }
 

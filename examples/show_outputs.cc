@@ -1,7 +1,6 @@
 // Draws what a trained model makes: see kUsage.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -14,11 +13,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/file.h"
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
-#include "data/png.h"
 #include "examples/command_line.h"
 #include "examples/evaluation_data.h"
 #include "examples/image_grid.h"
@@ -222,13 +219,9 @@ absl::StatusOr<int> ShowOutputs(const std::vector<std::string>& arguments) {
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages drawn,
                           weights ? DrawnWeights(trained) : DrawnLayers(std::move(trained)));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(drawn));
-  GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  const std::string output = absl::GetFlag(FLAGS_output);
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(output), png));
-  std::printf("%s: %lld images, %s each, %lld x %lld pixels\n", output.c_str(),
-              static_cast<long long>(drawn.images.size()), drawn.images[0].type().ToString().c_str(),
-              static_cast<long long>(picture.shape()[2]), static_cast<long long>(picture.shape()[1]));
+  GRADUS_RETURN_IF_ERROR(
+      WriteImageGrid(drawn, absl::GetFlag(FLAGS_output),
+                     absl::StrCat(drawn.images.size(), " images, ", drawn.images[0].type().ToString(), " each")));
   return 0;
 }
 

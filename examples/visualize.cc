@@ -1,7 +1,6 @@
 // Looks into a trained network: see kUsage.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,7 +16,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "examples/command_line.h"
-#include "examples/shades.h"
+#include "examples/image_grid.h"
 #include "examples/trained_model.h"
 #include "examples/view_pictures.h"
 #include "examples/viewer.h"
@@ -148,7 +147,7 @@ absl::StatusOr<int> Visualize(const std::vector<std::string>& arguments) {
       const std::unique_ptr<Viewer> viewer,
       Viewer::Open(std::move(trained), "visualize", absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_threads)));
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages grid, DrawPicture(name, options, viewer.get()));
-  GRADUS_RETURN_IF_ERROR(WriteGrid(grid, absl::GetFlag(FLAGS_output)));
+  GRADUS_RETURN_IF_ERROR(WriteImageGrid(grid, absl::GetFlag(FLAGS_output)));
   return 0;
 }
 
