@@ -13,7 +13,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
 #include "examples/command_line.h"
@@ -111,17 +110,11 @@ absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor
 absl::StatusOr<CaptionedImages> DrawnWeights(const TrainedModel& trained) {
   const std::string name = absl::GetFlag(FLAGS_weights);
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, ImageShapes(trained.file.model.model.model()));
-  const absl::StatusOr<Tensor> value = trained.checkpoint.ReadModel(name);
-  if (absl::IsNotFound(value.status())) {
-    std::vector<std::string> names;
-    for (const StoredTensor& tensor : trained.checkpoint.model().tensors()) names.push_back(tensor.name);
-    return absl::NotFoundError(absl::StrCat("the model has no variable '", name, "'", Suggestion(name, names)));
-  }
-  GRADUS_RETURN_IF_ERROR(value.status());
-  std::vector<int64_t> rows(value->shape().rank() == 0 ? 0 : std::min(absl::GetFlag(FLAGS_count), value->shape()[0]));
+  GRADUS_ASSIGN_OR_RETURN(const Tensor value, ReadVariable(trained.checkpoint, name));
+  std::vector<int64_t> rows(value.shape().rank() == 0 ? 0 : std::min(absl::GetFlag(FLAGS_count), value.shape()[0]));
   std::iota(rows.begin(), rows.end(), 0);
   CaptionedImages drawn;
-  GRADUS_ASSIGN_OR_RETURN(drawn.images, Images(name, *value, rows, shapes));
+  GRADUS_ASSIGN_OR_RETURN(drawn.images, Images(name, value, rows, shapes));
   drawn.captions.resize(drawn.images.size());
   return drawn;
 }

@@ -49,13 +49,7 @@ absl::Status NeedsLayer(const PictureOptions& options) {
 // The weights of a layer as images, f32[C, H, W] with 1 or 3 channels each.
 absl::StatusOr<std::vector<Tensor>> ReadFilters(const Viewer& viewer, const std::string& layer) {
   const std::string name = absl::StrCat(layer, "/weights");
-  const Checkpoint& checkpoint = viewer.trained().checkpoint;
-  if (checkpoint.model().Find(name) == nullptr) {
-    std::vector<std::string> names;
-    for (const StoredTensor& tensor : checkpoint.model().tensors()) names.push_back(tensor.name);
-    return absl::NotFoundError(absl::StrCat("the checkpoint has no '", name, "'", Suggestion(name, names)));
-  }
-  GRADUS_ASSIGN_OR_RETURN(const Tensor weights, checkpoint.ReadModel(name));
+  GRADUS_ASSIGN_OR_RETURN(const Tensor weights, ReadVariable(viewer.trained().checkpoint, name));
   const Shape &shape = weights.shape(), &image = viewer.input().type.shape;
   Shape one;
   if (shape.rank() == 4 && (shape[1] == 1 || shape[1] == 3)) one = Shape{shape[1], shape[2], shape[3]};

@@ -131,7 +131,7 @@ TEST(VisualizeTest, Mistakes) {
   EXPECT_EQ(message({"filters", "--layer=conv", "a.png"}, 2),
             "visualize: filters takes no image: 'a.png' is too much\nvisualize: see --help\n");
   EXPECT_EQ(message({"filters", "--layer=convl"}, 1),
-            "visualize: the checkpoint has no 'convl/weights'; did you mean 'conv/weights'?\n");
+            "visualize: the model has no variable 'convl/weights'; did you mean 'conv/weights'?\n");
   EXPECT_THAT(message({"filters", "--layer=logits"}, 1),
               HasSubstr("'logits/weights' is f32[10, 108]; only weights of"));
   EXPECT_EQ(message({"features", "--layer=logits"}, 1),
