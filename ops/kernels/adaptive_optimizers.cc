@@ -33,7 +33,8 @@ GRADUS_MULTIVERSION void AdaGrad(const Part& p, Step step, float epsilon) {
 }
 
 struct RmsPropStep {
-  float average, epsilon, momentum;
+  Share average;
+  float epsilon, momentum;
 };
 
 template <bool Centered, bool Momentum>
@@ -42,11 +43,11 @@ GRADUS_INLINE void RmsPropLoop(const Part& p, Step step, RmsPropStep r) {
 #pragma omp simd
   for (int64_t i = 0; i < p.n; ++i) {
     const float gradient = Decayed(p.w[i], g[i], step);
-    const float square = r.average * p.s[i] + (1 - r.average) * gradient * gradient;
+    const float square = r.average.old * p.s[i] + r.average.fresh * gradient * gradient;
     p.s_out[i] = square;
     float variance = square;
     if constexpr (Centered) {
-      const float mean = r.average * p.m[i] + (1 - r.average) * gradient;
+      const float mean = r.average.old * p.m[i] + r.average.fresh * gradient;
       p.m_out[i] = mean;
       variance = std::max(square - mean * mean, 0.0f);
     }
@@ -72,15 +73,15 @@ GRADUS_MULTIVERSION void RmsPropCenteredMomentum(const Part& p, Step step, RmsPr
 }
 
 // s: averages of squared gradients; m: of squared steps.
-GRADUS_MULTIVERSION void AdaDelta(const Part& p, Step step, float average, float epsilon) {
+GRADUS_MULTIVERSION void AdaDelta(const Part& p, Step step, Share average, float epsilon) {
   const float* const __restrict g = p.g;
 #pragma omp simd
   for (int64_t i = 0; i < p.n; ++i) {
     const float gradient = Decayed(p.w[i], g[i], step);
-    const float square = average * p.s[i] + (1 - average) * gradient * gradient;
+    const float square = average.old * p.s[i] + average.fresh * gradient * gradient;
     const float delta = std::sqrt(p.m[i] + epsilon) / std::sqrt(square + epsilon) * gradient;
     p.s_out[i] = square;
-    p.m_out[i] = average * p.m[i] + (1 - average) * delta * delta;
+    p.m_out[i] = average.old * p.m[i] + average.fresh * delta * delta;
     p.w_out[i] = p.w[i] - step.rate * delta;
   }
 }
@@ -120,7 +121,7 @@ absl::StatusOr<std::vector<Candidate>> AdaGradCandidates(const KernelContext& co
 
 absl::StatusOr<std::vector<Candidate>> RmsPropCandidates(const KernelContext& context) {
   const RmsPropAttrs attrs = context.attrs<RmsPropAttrs>();
-  const RmsPropStep numbers = {static_cast<float>(attrs.average), static_cast<float>(attrs.epsilon),
+  const RmsPropStep numbers = {Share(attrs.average), static_cast<float>(attrs.epsilon),
                                static_cast<float>(attrs.momentum)};
   const bool has_momentum = attrs.momentum > 0;
   void (*const update)(const Part&, Step, RmsPropStep) =
@@ -132,7 +133,8 @@ absl::StatusOr<std::vector<Candidate>> RmsPropCandidates(const KernelContext& co
 
 absl::StatusOr<std::vector<Candidate>> AdaDeltaCandidates(const KernelContext& context) {
   const AdaDeltaAttrs attrs = context.attrs<AdaDeltaAttrs>();
-  const auto average = static_cast<float>(attrs.average), epsilon = static_cast<float>(attrs.epsilon);
+  const Share average(attrs.average);
+  const auto epsilon = static_cast<float>(attrs.epsilon);
   return UpdateCandidates(context, attrs.decay, true, false,
                           [=](const Part& part, const Step& step) { AdaDelta(part, step, average, epsilon); });
 }

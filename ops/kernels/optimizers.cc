@@ -34,7 +34,8 @@ GRADUS_MULTIVERSION void Momentum(const float* w, const float* __restrict g, con
 }
 
 struct AdamStep {
-  float beta1, beta2, epsilon, mean_correction, variance_correction;
+  Share beta1, beta2;
+  float epsilon, mean_correction, variance_correction;
   float shrink;  // what stays of w, decoupled weight decay applied
 };
 
@@ -43,8 +44,8 @@ GRADUS_MULTIVERSION void Adam(const float* w, const float* __restrict g, const f
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) {
     const float gradient = Decayed(w[i], g[i], s);
-    const float mean = a.beta1 * m[i] + (1 - a.beta1) * gradient;
-    const float variance = a.beta2 * v[i] + (1 - a.beta2) * gradient * gradient;
+    const float mean = a.beta1.old * m[i] + a.beta1.fresh * gradient;
+    const float variance = a.beta2.old * v[i] + a.beta2.fresh * gradient * gradient;
     m_out[i] = mean;
     v_out[i] = variance;
     w_out[i] = a.shrink * w[i] -
@@ -120,8 +121,8 @@ absl::StatusOr<std::vector<Candidate>> AdamCandidates(const KernelContext& conte
     Step step = MakeStep(attrs.decay, b.in<float>(4), b.in<float>(5));
     const float shrink = attrs.decoupled ? 1 - step.rate * std::exchange(step.weight_decay, 0.0f) : 1;
     const double t = static_cast<double>(b.state->step + 1);
-    const AdamStep adam = {static_cast<float>(attrs.beta1),
-                           static_cast<float>(attrs.beta2),
+    const AdamStep adam = {Share(attrs.beta1),
+                           Share(attrs.beta2),
                            static_cast<float>(attrs.epsilon),
                            static_cast<float>(1 / (1 - std::pow(attrs.beta1, t))),
                            static_cast<float>(1 / (1 - std::pow(attrs.beta2, t))),

@@ -16,6 +16,13 @@ struct Step {
   float rate, scale, weight_decay, weight_decay_l1;
 };
 
+// What a running average keeps of itself and takes of the new value. Both are rounded from double: 1 - 0.999f is 1e-5
+// away from 0.001, and so would each step of Adam be from what the paper says.
+struct Share {
+  explicit Share(double kept) : old(static_cast<float>(kept)), fresh(static_cast<float>(1 - kept)) {}
+  float old, fresh;
+};
+
 GRADUS_INLINE float Decayed(float w, float g, const Step& s) {
   const float sign = static_cast<float>(w > 0) - static_cast<float>(w < 0);
   return s.scale * g + s.weight_decay * w + s.weight_decay_l1 * sign;

@@ -199,8 +199,8 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
   EXPECT_EQ(Error("batch_size: 10", "batch_size: 0"), "train.textproto:3:1: batch_size is 0; it must be at least 1");
   EXPECT_EQ(
       Error("batch_size: 10\noptimizer { sgd { momentum: 0.9 } }", "batch_size: 0 stage { name: \"bad\" epochs: 0 }"),
+      "train.textproto:3:35: epochs is 0; it must be 1 to 1000000000\n"
       "train.textproto:3:1: batch_size is 0; it must be at least 1\n"
-      "train.textproto:3:39: epochs is 0; it must be 1 to 1000000000\n"
       "train.textproto: model is missing: name the model file, relative to this one, like `model: "
       "\"m.textproto\"`");
   EXPECT_EQ(absl::StrReplaceAll(Load("model: \"encoder.textproto\" train_data { synthetic_digits {} }\n"
