@@ -127,6 +127,7 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
   }
   GRADUS_RETURN_IF_ERROR(WriteImageGrid(grid, absl::GetFlag(FLAGS_output)));
   std::printf("scores %s of an image %s\n", map.scores.shape().ToString().c_str(), scene.shape().ToString().c_str());
+  if (!(largest > 0)) std::printf("nowhere is one class likelier than all others together\n");
   for (const Sighting& seen : FindSightings(map, window)) {
     std::printf("%s: log odds %.4g at x %lld, y %lld\n", name(seen.label).c_str(), seen.score,
                 static_cast<long long>(seen.x + window[2] / 2), static_cast<long long>(seen.y + window[1] / 2));

@@ -129,7 +129,7 @@ std::vector<Sighting> FindSightings(const ScoreMap& map, const Shape& window) {
   std::stable_sort(all.begin(), all.end(), [](const Sighting& a, const Sighting& b) { return a.score > b.score; });
   std::vector<Sighting> found;
   for (const Sighting& candidate : all) {
-    if (candidate.score < all[0].score / 2) break;
+    if (!(candidate.score > 0 && candidate.score >= all[0].score / 2)) break;
     const bool taken = std::any_of(found.begin(), found.end(), [&](const Sighting& better) {
       return Overlap(candidate.y, better.y, window[1] / 2) && Overlap(candidate.x, better.x, window[2] / 2);
     });

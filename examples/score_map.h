@@ -42,7 +42,8 @@ struct Sighting {
   float score;
 };
 // The places with the highest score of any class, best first, none nearer to a better one than half a window in both
-// dimensions, down to half of the best score. `window`: [C, H, W] that the classifier was trained on.
+// dimensions, down to half of the best score; none where no score is above 0. `window`: [C, H, W] that the classifier
+// was trained on.
 std::vector<Sighting> FindSightings(const ScoreMap& map, const Shape& window);
 
 // A class's map in the image's size, f32[1, H, W]: each pixel has the score of the place whose middle is nearest, and 0

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
 #include "examples/command_line.h"
@@ -129,12 +130,16 @@ absl::StatusOr<LoadedModel> WithOutputs(const TrainedModel& trained, const std::
   const std::vector<std::string> usual(model.output().begin(), model.output().end());
   model.clear_output();
   for (const std::string& name : layers) {
-    if (!is_input(name)) model.add_output(name);
+    const auto& outputs = model.output();
+    const bool added = std::find(outputs.begin(), outputs.end(), name) != outputs.end();
+    if (!is_input(name) && !added) model.add_output(name);
   }
   if (model.output().empty()) {
     for (const std::string& name : usual) model.add_output(name);
   }
-  return ModelFromProto(model);
+  absl::StatusOr<LoadedModel> loaded = ModelFromProto(model);
+  if (loaded.ok()) return loaded;
+  return absl::Status(loaded.status().code(), absl::StrReplaceAll(loaded.status().message(), {{"<code>", "--layers"}}));
 }
 
 absl::StatusOr<CaptionedImages> DrawnLayers(TrainedModel trained) {

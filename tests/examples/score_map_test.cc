@@ -130,6 +130,7 @@ TEST(SightingsTest, StepsMayBeLargerThanWindows) {
   const std::vector<float> row(over.values<float>().begin(), over.values<float>().begin() + 9);
   EXPECT_EQ(row, (std::vector<float>{3, 3, 3, 3, 5, 5, 5, 5, 5}));
   EXPECT_EQ(FindSightings(map, Shape{1, 2, 2})[0].x, 7);
+  EXPECT_TRUE(FindSightings({Tensor::Of<float>({1, 1, 2}, {-3, 0}), {0.5, 7}, {0.5, 7}}, Shape{1, 2, 2}).empty());
 }
 
 TEST(SceneTest, HasTheExamplesWhereThereIsRoom) {

@@ -117,7 +117,7 @@ TEST_F(ShowOutputsTest, MistakesAreNamed) {
     const char* message;
   };
   const Row rows[] = {
-      {{"--layers=cod"}, 1, "'cod'"},
+      {{"--layers=cod"}, 1, "show_outputs: --layers: output 'cod' is no layer"},
       {{"--layers=code"},
        1,
        "'code' is f32[32, 8], which is no row of images of 1 or 3 channels; --dims=channels,height,width says how to "
