@@ -1,6 +1,8 @@
 // The data set gradus.AnnotatedImages.
 #include <algorithm>
+#include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,17 +71,18 @@ class AnnotatedImagesDataset : public Dataset {
   }
 
  private:
-  // Faces whose person has another one, and the faces of each person.
+  // All faces of people with a name, and those of them whose person has another one.
   void FindPairs() {
-    of_person_.resize(table_.identities.size());
+    std::vector<std::vector<FacePlace>> of_person(table_.identities.size());
     for (const FacePlace& place : faces_) {
-      if (FaceAt(place).identity >= 0) of_person_[FaceAt(place).identity].push_back(place);
+      if (FaceAt(place).identity >= 0) of_person[FaceAt(place).identity].push_back(place);
     }
-    for (const std::vector<FacePlace>& faces : of_person_) {
-      if (faces.size() > 1) anchors_.insert(anchors_.end(), faces.begin(), faces.end());
+    for (const std::vector<FacePlace>& faces : of_person) {
+      for (size_t k = 0; k < faces.size() && faces.size() > 1; ++k)
+        anchors_.push_back({known_.size(), k, faces.size()});
       known_.insert(known_.end(), faces.begin(), faces.end());
     }
-    if (std::count_if(of_person_.begin(), of_person_.end(), [](const auto& faces) { return !faces.empty(); }) < 2) {
+    if (std::count_if(of_person.begin(), of_person.end(), [](const auto& faces) { return !faces.empty(); }) < 2) {
       anchors_.clear();  // nobody to be told from
     }
   }
@@ -91,11 +94,24 @@ class AnnotatedImagesDataset : public Dataset {
     return DecodeImage(path, bytes, 3);
   }
 
+  // An error when no pixel of the image is in the box.
+  static absl::Status CheckOverlap(const std::string& path, const Extent& box, const Tensor& image) {
+    const int64_t height = image.shape()[1], width = image.shape()[2];
+    if (box.right > 0 && box.bottom > 0 && box.left < static_cast<float>(width) &&
+        box.top < static_cast<float>(height)) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(path, ": the box from (", box.left, ", ", box.top, ") to (",
+                                                   box.right, ", ", box.bottom, ") is beside the image of ", width,
+                                                   " x ", height, " pixels"));
+  }
+
   absl::StatusOr<Face> ReadFace(const FacePlace& place, uint8_t* pixels) const {
     GRADUS_ASSIGN_OR_RETURN(const Tensor image, ReadImage(table_.images[place.image].path));
     const Face& face = FaceAt(place);
     Square square = SquareOver(image.shape()[1], image.shape()[2]);
     if (table_.has_boxes) {
+      GRADUS_RETURN_IF_ERROR(CheckOverlap(table_.images[place.image].path, face.box, image));
       square = SquareAround(face.box);
       if (square.side > kMostImageSide) {
         return absl::InvalidArgumentError(absl::StrCat(table_.images[place.image].path, ": a box of ", square.side,
@@ -111,7 +127,10 @@ class AnnotatedImagesDataset : public Dataset {
     const Square square = SquareOver(image.shape()[1], image.shape()[2]);
     CropSquare(image, square, columns_.size(), reinterpret_cast<float*>(columns[0]));
     std::vector<Face> faces;
-    for (const Face& face : annotated.faces) faces.push_back(FaceInCrop(face, square, columns_.size()));
+    for (const Face& face : annotated.faces) {
+      GRADUS_RETURN_IF_ERROR(CheckOverlap(annotated.path, face.box, image));
+      faces.push_back(FaceInCrop(face, square, columns_.size()));
+    }
     columns_.WriteScene(faces, columns);
     return absl::OkStatus();
   }
@@ -119,17 +138,19 @@ class AnnotatedImagesDataset : public Dataset {
   absl::Status ReadPair(int64_t index, absl::Span<uint8_t* const> columns) const {
     RandomSequence random(seed_, "annotated_images/pair", static_cast<uint64_t>(index));
     const bool same = index % 2 == 1;
-    const FacePlace& one = anchors_[index / 2];
-    const int32_t person = FaceAt(one).identity;
-    const std::vector<FacePlace>& among = same ? of_person_[person] : known_;
-    const auto fits = [&](const FacePlace& other) {
-      if (!same) return FaceAt(other).identity != person;
-      return other.image != one.image || other.face != one.face;
-    };
-    size_t other = random.Below(among.size());
-    while (!fits(among[other])) other = (other + 1) % among.size();
+    const Anchor& anchor = anchors_[index / 2];
+    const FacePlace& one = known_[anchor.first + anchor.number];
+    // All others of the person but this one, or all of other people, are equally likely.
+    uint64_t other;
+    if (same) {
+      other = random.Below(anchor.count - 1);
+      other = anchor.first + other + (other >= anchor.number ? 1 : 0);
+    } else {
+      other = random.Below(known_.size() - anchor.count);
+      if (other >= anchor.first) other += anchor.count;
+    }
     GRADUS_RETURN_IF_ERROR(ReadFace(one, columns[0]).status());
-    GRADUS_RETURN_IF_ERROR(ReadFace(among[other], columns[1]).status());
+    GRADUS_RETURN_IF_ERROR(ReadFace(known_[other], columns[1]).status());
     columns_.WritePair(same, columns);
     return absl::OkStatus();
   }
@@ -139,19 +160,25 @@ class AnnotatedImagesDataset : public Dataset {
   const FaceColumns columns_;
   const uint64_t seed_;
   std::vector<FacePlace> faces_;
-  std::vector<FacePlace> anchors_, known_;         // of PAIR: with a partner; with a name
-  std::vector<std::vector<FacePlace>> of_person_;  // of PAIR
+  // Of PAIR.
+  std::vector<FacePlace> known_;  // with a name, person by person
+  struct Anchor {
+    uint64_t first = 0, number = 0;  // of its person's faces in known_, and which of them it is
+    uint64_t count = 0;              // of these faces
+  };
+  std::vector<Anchor> anchors_;  // faces with a partner
 };
 
 absl::StatusOr<std::unique_ptr<Dataset>> OpenAnnotatedImages(const google::protobuf::Message& message,
-                                                             const DatasetContext& context) {
+                                                             const DatasetContext& context) try {
   const auto& config = static_cast<const AnnotatedImages&>(message);
   if (config.path().empty()) return absl::InvalidArgumentError("annotated_images: path is missing: the CSV file");
   const std::string path = JoinPath(context.data_dir, config.path());
   GRADUS_ASSIGN_OR_RETURN(FaceColumns columns, FaceColumns::Make(config, "annotated_images"));
   GRADUS_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  GRADUS_ASSIGN_OR_RETURN(FaceTable table, ParseFaceTable(text, path));
   const FaceExample::Kind kind = columns.kind();
+  const size_t most_faces = kind == FaceExample::SCENE ? kMostFaces : std::numeric_limits<size_t>::max();
+  GRADUS_ASSIGN_OR_RETURN(FaceTable table, ParseFaceTable(text, path, most_faces));
   if (kind == FaceExample::SCENE && !table.has_boxes) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": a SCENE needs the columns left, top, right and bottom"));
   }
@@ -162,6 +189,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenAnnotatedImages(const google::proto
       absl::StrCat(path, kind == FaceExample::PAIR
                              ? ": no pairs: they need the column identity, two people, and two faces of one of them"
                              : ": no line has a face"));
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError("annotated_images: not enough memory for the CSV file");
 }
 
 REGISTER_DATASET("gradus.AnnotatedImages", OpenAnnotatedImages);

@@ -1,34 +1,46 @@
 #include "data/csv.h"
 
-#include <utility>
+#include <algorithm>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "core/error_list.h"
 
 namespace gradus {
 namespace {
 
+constexpr size_t kMostCells = 1000;
+
 class Reader {
  public:
-  Reader(absl::string_view text, CsvTable* table, ErrorList* errors) : text_(text), table_(table), errors_(errors) {}
+  Reader(absl::string_view text, const std::shared_ptr<const std::string>& file, ErrorList* errors)
+      : text_(text), file_(file), errors_(errors) {}
 
-  // The cells of the next line that is not empty; none at the end.
-  std::vector<CsvCell> Line() {
+  // Reads the next line that is not empty; gives the number of its cells, of which `line` gets `most`. 0 at the end.
+  size_t Line(size_t most, CsvLine* line) {
+    good_ = true;
     while (SkipLineEnd()) {
     }
-    std::vector<CsvCell> cells;
-    if (AtEnd()) return cells;
-    for (;;) {
-      cells.push_back(Cell());
-      if (AtEnd() || SkipLineEnd()) return cells;
+    if (AtEnd()) return 0;
+    CsvCell spare;
+    for (size_t n = 0;;) {
+      if (n == line->size() && n < most) line->emplace_back();
+      ReadCell(n < most ? &(*line)[n] : &spare);
+      ++n;
+      if (AtEnd() || SkipLineEnd()) {
+        line->resize(std::min(n, most));
+        return n;
+      }
       Skip(1);  // the comma
     }
   }
 
+  // Whether the last line was without a mistake.
+  bool good() const { return good_; }
+
   void Error(int line, int column, absl::string_view message) {
-    errors_->Add({table_->file, line, column, nullptr}, message);
+    good_ = false;
+    errors_->Add({file_, line, column, nullptr}, message);
   }
 
  private:
@@ -48,14 +60,15 @@ class Reader {
     return true;
   }
 
-  CsvCell Cell() {
-    CsvCell cell = {"", line_, column_};
+  void ReadCell(CsvCell* cell) {
+    cell->text.clear();
+    cell->line = line_;
+    cell->column = column_;
     if (!AtEnd() && text_[at_] == '"') {
-      Quoted(&cell);
+      Quoted(cell);
     } else {
-      Plain(&cell);
+      Plain(cell);
     }
-    return cell;
   }
 
   void Plain(CsvCell* cell) {
@@ -81,34 +94,35 @@ class Reader {
   }
 
   const absl::string_view text_;
-  CsvTable* table_;
-  ErrorList* errors_;
+  const std::shared_ptr<const std::string>& file_;
+  ErrorList* const errors_;
+  bool good_ = true;
   size_t at_ = 0;
   int line_ = 1, column_ = 1;
 };
 
 }  // namespace
 
-absl::StatusOr<CsvTable> ParseCsv(absl::string_view text, const std::string& name) {
-  CsvTable table;
-  table.file = std::make_shared<const std::string>(name);
+void ReadCsv(absl::string_view text, const std::shared_ptr<const std::string>& file,
+             absl::FunctionRef<bool(const CsvLine&)> names, absl::FunctionRef<void(const CsvLine&)> row,
+             ErrorList* errors) {
   absl::ConsumePrefix(&text, "\xef\xbb\xbf");  // a byte order mark
-  ErrorList errors;
-  Reader reader(text, &table, &errors);
-  table.names = reader.Line();
-  if (table.names.empty()) reader.Error(0, 0, "the file is empty; it begins with a line of names");
-  for (;;) {
-    std::vector<CsvCell> cells = reader.Line();
-    if (cells.empty()) break;
-    if (cells.size() != table.names.size()) {
-      reader.Error(cells[0].line, cells[0].column,
-                   absl::StrCat("there are ", cells.size(), " cells for ", table.names.size(), " names"));
-      continue;
-    }
-    table.rows.push_back(std::move(cells));
+  Reader reader(text, file, errors);
+  CsvLine line;
+  const size_t columns = reader.Line(kMostCells, &line);
+  if (columns == 0) return reader.Error(0, 0, "the file is empty; it begins with a line of names");
+  if (columns > kMostCells) {
+    return reader.Error(line[0].line, line[0].column,
+                        absl::StrCat("there are ", columns, " names; at most ", kMostCells, " are allowed"));
   }
-  if (!errors.empty()) return errors.ToStatus();
-  return table;
+  if (!names(line)) return;
+  while (const size_t cells = reader.Line(columns, &line)) {
+    if (cells != columns) {
+      reader.Error(line[0].line, line[0].column, absl::StrCat("there are ", cells, " cells for ", columns, " names"));
+    } else if (reader.good()) {
+      row(line);
+    }
+  }
 }
 
 }  // namespace gradus

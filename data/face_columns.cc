@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 
 namespace gradus {
 namespace {
@@ -94,7 +95,8 @@ void FaceColumns::WriteCell(absl::Span<const Face> faces, int row, int column,
     if (pixels / side >= distance) continue;
     nearest = &face;
     distance = pixels / side;
-    is_nearest_cell = static_cast<int>(middle.x / step) == column && static_cast<int>(middle.y / step) == row;
+    is_nearest_cell = std::floor(middle.x / step) == static_cast<float>(column) &&
+                      std::floor(middle.y / step) == static_cast<float>(row);
   }
   const bool answers = distance < kAnswers || is_nearest_cell;
   Floats(columns[1])[cell] = answers ? 1 : 0;
@@ -124,7 +126,8 @@ void FaceColumns::WriteScene(absl::Span<const Face> faces, absl::Span<uint8_t* c
   }
   float* boxes = Floats(columns[6]);
   std::fill_n(boxes, 4 * kMostFaces, 0.0f);
-  for (const Face& face : faces.first(std::min<size_t>(faces.size(), kMostFaces))) {
+  GRADUS_CHECK(faces.size() <= kMostFaces);
+  for (const Face& face : faces) {
     for (float value : {face.box.left, face.box.top, face.box.right, face.box.bottom}) *boxes++ = value;
   }
 }

@@ -36,8 +36,8 @@ class FaceColumns {
   int size() const { return size_; }
   const std::vector<Column>& columns() const { return columns_; }
 
-  // Write all columns but the images: those are columns 0 and, of a PAIR, 1. Faces are in pixels of the image. Of more
-  // than kMostFaces faces the others have no boxes.
+  // Write all columns but the images: those are columns 0 and, of a PAIR, 1. Faces are in pixels of the image, at most
+  // kMostFaces.
   void WriteFace(const Face& face, absl::Span<uint8_t* const> columns) const;
   void WriteScene(absl::Span<const Face> faces, absl::Span<uint8_t* const> columns) const;
   void WritePair(bool same, absl::Span<uint8_t* const> columns) const;

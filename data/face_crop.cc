@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "data/image_view.h"
 #include "data/resample.h"
 
 namespace gradus {
+
 Square SquareAround(const Extent& box) {
   const float longer = std::max(box.right - box.left, box.bottom - box.top);
   const auto side = std::max<int64_t>(1, std::llround(kFaceCrop * longer));
@@ -18,22 +18,11 @@ Square SquareAround(const Extent& box) {
 Square SquareOver(int64_t height, int64_t width) { return {0, 0, std::max(height, width)}; }
 
 void CropSquare(const Tensor& image, const Square& square, int64_t size, float* out) {
-  const ImageSize from = {image.shape()[1], image.shape()[2]}, cut = {square.side, square.side};
-  ImageView window(from);
-  window.Crop(square.top, square.left, cut);
-  std::vector<uint8_t> bytes(3 * square.side * square.side);
-  CopyView(window, 3, 1, image.data(), bytes.data());
-  std::vector<float> pixels(bytes.size());
-  std::transform(bytes.begin(), bytes.end(), pixels.begin(), [](uint8_t b) { return static_cast<float>(b) / 255; });
-  if (square.side == size) {
-    std::copy(pixels.begin(), pixels.end(), out);
-    return;
-  }
-  ImageView view(cut);
+  ImageView view({square.side, square.side});
   view.Resize({size, size});
   Resampler resampler;
   resampler.Prepare(view, 1);
-  resampler.Render(pixels.data(), 3, out);
+  resampler.Render(image.data(), {image.shape()[1], image.shape()[2]}, -square.top, -square.left, 3, out);
 }
 
 Face FaceInCrop(const Face& face, const Square& square, int64_t size) {

@@ -2,6 +2,7 @@
 #ifndef GRADUS_DATA_FACE_TABLE_H_
 #define GRADUS_DATA_FACE_TABLE_H_
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,8 +23,9 @@ struct FaceTable {
   std::vector<std::string> identities;  // names; a Face's identity is an index
 };
 
-// Reads a CSV file's text; `name` is the file's, for messages. Errors: all mistakes, one a line, with their places.
-absl::StatusOr<FaceTable> ParseFaceTable(absl::string_view text, const std::string& name);
+// Reads a CSV file's text; `name` is the file's, for messages. Errors: all mistakes, one a line, with their places; an
+// image with more than `most_faces` faces is one.
+absl::StatusOr<FaceTable> ParseFaceTable(absl::string_view text, const std::string& name, size_t most_faces);
 
 }  // namespace gradus
 

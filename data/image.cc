@@ -1,6 +1,8 @@
 #include "data/image.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/new_tensor.h"
+#include "core/status_macros.h"
 
 namespace gradus {
 
@@ -36,10 +38,10 @@ std::string InterleaveChannels(const Tensor& image) {
   return interleaved;
 }
 
-Tensor SeparateChannels(const PixelBuffer& pixels) {
+absl::StatusOr<Tensor> SeparateChannels(const PixelBuffer& pixels) {
   const ImageSize size = pixels.part().size;
   const int64_t channels = pixels.channels(), plane = size.height * size.width;
-  Tensor image(TensorType{DType::kUint8, {channels, size.height, size.width}});
+  GRADUS_ASSIGN_OR_RETURN(Tensor image, NewTensor({DType::kUint8, {channels, size.height, size.width}}));
   for (int64_t i = 0; i < plane; ++i) {
     for (int64_t c = 0; c < channels; ++c) image.data()[c * plane + i] = pixels.row(0)[i * channels + c];
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/tensor.h"
 
@@ -73,9 +74,10 @@ absl::Status CheckImageSize(absl::string_view name, ImageSize size);
 // Refuses what is not dtype[1, H, W] or dtype[3, H, W] with pixels, as many a side as a file may have.
 absl::Status CheckImageTensor(const Tensor& image, DType dtype);
 
-// The bytes of u8[C, H, W] with the channels of a pixel beside each other, [H, W, C], and back.
+// The bytes of u8[C, H, W] with the channels of a pixel beside each other, [H, W, C], and back. Back:
+// ResourceExhausted.
 std::string InterleaveChannels(const Tensor& image);
-Tensor SeparateChannels(const PixelBuffer& pixels);
+absl::StatusOr<Tensor> SeparateChannels(const PixelBuffer& pixels);
 
 // 0.299 R + 0.587 G + 0.114 B, rounded.
 inline uint8_t Luminance(int red, int green, int blue) {

@@ -47,7 +47,9 @@ absl::StatusOr<Tensor> DecodeImage(absl::string_view name, absl::string_view byt
   PixelBuffer pixels;
   const auto whole = [](ImageSize size, int) -> absl::StatusOr<ImagePart> { return ImagePart{1, 0, 0, size}; };
   GRADUS_RETURN_IF_ERROR(DecodeImage(name, bytes, channels, whole, &pixels));
-  return SeparateChannels(pixels);
+  absl::StatusOr<Tensor> image = SeparateChannels(pixels);
+  if (!image.ok()) return absl::Status(image.status().code(), absl::StrCat(name, ": ", image.status().message()));
+  return image;
 }
 
 }  // namespace gradus

@@ -44,15 +44,40 @@ void MakeTaps(const ImageView::Axis& axis, int64_t size, int reduction, Resample
   if (taps->begin >= taps->end) taps->begin = 0, taps->end = 1;  // nothing but zeros is seen
 }
 
+// Taps without what they take of pixels outside [begin, end), which is zero there.
+Resampler::Taps Inside(const Resampler::Taps& taps, int64_t begin, int64_t end) {
+  Resampler::Taps inside = taps;
+  inside.begin = std::clamp(taps.begin, begin, end);
+  inside.end = std::clamp(taps.end, begin, end);
+  for (Resampler::Tap& tap : inside.taps) {
+    const int64_t first = std::clamp(tap.first, begin, end);
+    const int64_t count = std::clamp(tap.first + tap.count, begin, end) - first;
+    tap = {first, static_cast<int>(count), tap.offset + (count > 0 ? first - tap.first : 0)};
+  }
+  return inside;
+}
+
+// A byte that counts as the number it stands for in 0...1.
+struct UnitByte {
+  uint8_t byte;
+};
+static_assert(sizeof(UnitByte) == 1);
+
+template <typename T>
+float Value(T element) {
+  return static_cast<float>(element);
+}
+float Value(UnitByte element) { return static_cast<float>(element.byte) / 255; }
+
 // out[i] = sum over k < count of weights[k] rows[k * stride + i], for i < length; count > 0.
 template <typename T>
 void WeightedRows(const T* __restrict rows, int64_t stride, const float* __restrict weights, int count, int64_t length,
                   float* __restrict out) {
-  for (int64_t i = 0; i < length; ++i) out[i] = weights[0] * static_cast<float>(rows[i]);
+  for (int64_t i = 0; i < length; ++i) out[i] = weights[0] * Value(rows[i]);
   for (int k = 1; k < count; ++k) {
     const T* __restrict row = rows + k * stride;
     const float weight = weights[k];
-    for (int64_t i = 0; i < length; ++i) out[i] += weight * static_cast<float>(row[i]);
+    for (int64_t i = 0; i < length; ++i) out[i] += weight * Value(row[i]);
   }
 }
 
@@ -175,6 +200,18 @@ void Resampler::Render(const float* image, int64_t planes, float* out) {
   for (int64_t p = 0; p < planes; ++p) {
     const Source<float> source = {image + p * from.height * from.width, from.width, 0, 0, 1};
     RenderFrom(source, vertical_, horizontal_, 1, &row_, out + p * to.height * to.width);
+  }
+}
+
+void Resampler::Render(const uint8_t* inside, ImageSize size, int64_t top, int64_t left, int64_t planes, float* out) {
+  GRADUS_CHECK(part_.reduction == 1);
+  const ImageSize to = view_.size();
+  const Taps rows = Inside(vertical_, top, top + size.height);
+  const Taps columns = Inside(horizontal_, left, left + size.width);
+  for (int64_t p = 0; p < planes; ++p) {
+    const auto* pixels = reinterpret_cast<const UnitByte*>(inside + p * size.height * size.width);
+    const Source<UnitByte> source = {pixels, size.width, top, left, 1};
+    RenderFrom(source, rows, columns, 1, &row_, out + p * to.height * to.width);
   }
 }
 

@@ -27,6 +27,10 @@ class Resampler {
   // Renders the prepared view, of reduction 1, of a whole image f32[planes, H, W] to f32[planes, height, width].
   void Render(const float* image, int64_t planes, float* out);
 
+  // Renders the prepared view, of reduction 1, of an image that is zeros but for u8[planes, size.height, size.width] in
+  // it, from (top, left) on: to f32[planes, height, width] in 0...1. Nothing as large as the image is made of it.
+  void Render(const uint8_t* inside, ImageSize size, int64_t top, int64_t left, int64_t planes, float* out);
+
   // What one pixel of the view is made of: `count` pixels from number `first` on, times weights[offset...].
   struct Tap {
     int64_t first = 0;

@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kMostExamples = int64_t{1} << 40;
 constexpr int64_t kMostDims = int64_t{1} << 16;
 constexpr double kMostMargin = 0.5;
+constexpr double kMostNoise = 1e30;  // times any normal number it is one that f32 holds
 constexpr double kMostOffset = 0.3;  // with it there is room for both classes whatever the margin
 
 // w x + offset with a random unit vector w.
@@ -123,8 +124,8 @@ absl::StatusOr<std::unique_ptr<Dataset>> OpenSyntheticPoints(const google::proto
   if (!(config.margin() >= 0 && config.margin() <= kMostMargin)) {
     return wrong("margin ", config.margin(), " is not between 0 and ", kMostMargin);
   }
-  if (!(config.noise() >= 0 && std::isfinite(config.noise()))) {
-    return wrong("noise ", config.noise(), " is not a number of at least 0");
+  if (!(config.noise() >= 0 && config.noise() <= kMostNoise)) {
+    return wrong("noise ", config.noise(), " is not between 0 and ", kMostNoise);
   }
   return std::make_unique<SyntheticPointsDataset>(config, examples);
 }

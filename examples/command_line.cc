@@ -191,6 +191,16 @@ absl::Status RequireFlags(absl::Span<const absl::string_view> names) {
   return absl::OkStatus();
 }
 
+absl::Status RefuseFlags(absl::Span<const absl::string_view> names, absl::string_view why) {
+  for (absl::string_view name : names) {
+    const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+    if (flag->CurrentValue() != flag->DefaultValue()) {
+      return WrongFlags(absl::StrCat("--", name, " means nothing ", why));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RefuseArguments(absl::Span<const std::string> arguments) {
   if (arguments.empty()) return absl::OkStatus();
   return WrongFlags(absl::StrCat("'", arguments[0], "' is no flag, and there are no other arguments"));

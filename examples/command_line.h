@@ -49,6 +49,10 @@ absl::Status WrongFlags(absl::string_view message);
 // WrongFlags when one of these flags is empty.
 absl::Status RequireFlags(absl::Span<const absl::string_view> names);
 
+// WrongFlags when one of these flags has another value than its default: nobody reads it. `why` ends the message: "with
+// --evaluate".
+absl::Status RefuseFlags(absl::Span<const absl::string_view> names, absl::string_view why);
+
 // WrongFlags when there are arguments: for programs that take none.
 absl::Status RefuseArguments(absl::Span<const std::string> arguments);
 

@@ -157,14 +157,6 @@ absl::StatusOr<int> CompareTwo(const TrainedModel& trained, const std::vector<st
   return 0;
 }
 
-absl::StatusOr<int> FindColumn(const Loader& loader, const std::string& name, const TensorType& type) {
-  for (size_t i = 0; i < loader.columns().size(); ++i) {
-    if (loader.columns()[i].name == name && loader.columns()[i].type == type) return static_cast<int>(i);
-  }
-  return absl::FailedPreconditionError(absl::StrCat("the evaluation data have no column '", name, "' ", type.ToString(),
-                                                    "; --evaluate needs a data set of faces with `example: PAIR`"));
-}
-
 // The curve at some thresholds, from strict to lenient.
 void PrintCurve(const std::vector<RocPoint>& curve) {
   TextTable table({TextTable::Align::kRight, TextTable::Align::kRight, TextTable::Align::kRight});
@@ -184,10 +176,11 @@ absl::StatusOr<int> EvaluatePairs(const TrainedModel& trained) {
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
                           OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), 0));
   GRADUS_ASSIGN_OR_RETURN(Comparer comparer, Comparer::Make(trained, loader->options().batch_size));
-  const TensorType face = {DType::kFloat32, {3, comparer.size(), comparer.size()}};
-  GRADUS_ASSIGN_OR_RETURN(const int a, FindColumn(*loader, kFaces[0], face));
-  GRADUS_ASSIGN_OR_RETURN(const int b, FindColumn(*loader, kFaces[1], face));
-  GRADUS_ASSIGN_OR_RETURN(const int same, FindColumn(*loader, "same", {DType::kInt32, {}}));
+  constexpr char kRemedy[] = "--evaluate needs a data set of faces with `example: PAIR`";
+  const Dims face = {3, comparer.size(), comparer.size()};
+  GRADUS_ASSIGN_OR_RETURN(const int a, FindColumn(trained, *loader, kFaces[0], DType::kFloat32, face, kRemedy));
+  GRADUS_ASSIGN_OR_RETURN(const int b, FindColumn(trained, *loader, kFaces[1], DType::kFloat32, face, kRemedy));
+  GRADUS_ASSIGN_OR_RETURN(const int same, FindColumn(trained, *loader, "same", DType::kInt32, {}, kRemedy));
   std::vector<ScoredExample> examples;
   GRADUS_RETURN_IF_ERROR(ForEachBatch(trained, loader.get(), [&](const Batch& batch) -> absl::Status {
     GRADUS_ASSIGN_OR_RETURN(const Tensor scores, comparer.Run(batch.columns[a], batch.columns[b]));
@@ -213,6 +206,7 @@ absl::StatusOr<int> CompareFaces(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   const bool evaluate = absl::GetFlag(FLAGS_evaluate);
   if (evaluate) GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
+  if (evaluate) GRADUS_RETURN_IF_ERROR(RefuseFlags({"box_a", "box_b"}, "with --evaluate"));
   if (!evaluate && arguments.size() != 2) {
     return WrongFlags(absl::StrCat("two images are compared; there are ", arguments.size()));
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/human.h"
+#include "examples/class_name.h"
 #include "examples/text_table.h"
 
 namespace gradus {
@@ -47,9 +48,7 @@ std::string ConfusionMatrix::ToString() const {
   return absl::StrCat(WorstClasses(), "\n", WorstPairs());
 }
 
-std::string ConfusionMatrix::Name(int64_t label) const {
-  return label < static_cast<int64_t>(names_.size()) ? names_[label] : absl::StrCat(label);
-}
+std::string ConfusionMatrix::Name(int64_t label) const { return ClassName(names_, label); }
 
 // Of the label's examples, those that are recognised; 1 without examples.
 double ConfusionMatrix::Share(int64_t label) const {

@@ -160,13 +160,12 @@ absl::StatusOr<int> Descend(const std::vector<std::string>& arguments) {
   }
   GRADUS_ASSIGN_OR_RETURN(const Grid grid, surface->ValuesOver(x, y, kGridPoints, kGridPoints));
   std::vector<Path> paths;
-  const double width = std::max({x.high - x.low, y.high - y.low});
   for (size_t run = 0; run < runs.size(); ++run) {
     for (const Point start : starts) {
       // A learner for each, so that nothing is left of the one before.
       GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Descent> descent, Descent::Create(runs[run], "--run", model, path));
       GRADUS_RETURN_IF_ERROR(descent->Set(start));
-      GRADUS_ASSIGN_OR_RETURN(Trajectory trajectory, descent->Run(absl::GetFlag(FLAGS_steps), width));
+      GRADUS_ASSIGN_OR_RETURN(Trajectory trajectory, descent->Run(absl::GetFlag(FLAGS_steps), x, y));
       paths.push_back({descent->Label(), static_cast<int>(run), std::move(trajectory)});
     }
   }

@@ -1,5 +1,6 @@
 #include "examples/descent.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -94,8 +95,10 @@ absl::StatusOr<Grid> Descent::ValuesOver(Range x, Range y, int columns, int rows
   return grid;
 }
 
-absl::StatusOr<Trajectory> Descent::Run(int64_t steps, double width) {
+absl::StatusOr<Trajectory> Descent::Run(int64_t steps, Range x, Range y) {
   Trajectory trajectory;
+  const double width = std::max(x.high - x.low, y.high - y.low);
+  const Point middle = {x.low + (x.high - x.low) / 2, y.low + (y.high - y.low) / 2};
   const ScheduleSpan span = {steps, 0};
   const Training& training = file_.training;
   GRADUS_RETURN_IF_ERROR(CheckSchedule(training.schedule(), span));
@@ -108,7 +111,7 @@ absl::StatusOr<Trajectory> Descent::Run(int64_t steps, double width) {
     trajectory.points.push_back(point);
     if (!result.ok() && !absl::IsOutOfRange(result.status())) return result.status();
     trajectory.values.push_back(result.ok() ? result->loss : NAN);
-    if (!result.ok() || !(std::hypot(point.x, point.y) < 1000 * width)) {
+    if (!result.ok() || !(std::hypot(point.x - middle.x, point.y - middle.y) < 1000 * width)) {
       trajectory.diverged = step;
       return trajectory;
     }

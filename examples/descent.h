@@ -23,8 +23,8 @@ namespace gradus {
 struct Trajectory {
   std::vector<Point> points;   // before the first step, ..., after the last
   std::vector<double> values;  // of the function there; as many
-  // The step at which a value was no longer finite, or a point 1000 times as far away as the picture is wide; -1:
-  // never.
+  // The step at which a value was no longer finite, or a point 1000 times as far away from the picture's middle as the
+  // picture is wide; -1: never.
   int64_t diverged = -1;
 };
 
@@ -48,8 +48,8 @@ class Descent {
   absl::StatusOr<double> ValueAt(Point point);
   absl::StatusOr<Grid> ValuesOver(Range x, Range y, int columns, int rows);
 
-  // Makes up to `steps` steps from where the point is. `width` is that of the picture.
-  absl::StatusOr<Trajectory> Run(int64_t steps, double width);
+  // Makes up to `steps` steps from where the point is. `x` and `y` are what the picture shows.
+  absl::StatusOr<Trajectory> Run(int64_t steps, Range x, Range y);
 
  private:
   Descent() = default;

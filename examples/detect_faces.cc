@@ -37,9 +37,9 @@ constexpr char kUsage[] =
   detect_faces --run_dir=runs/detection --image=people.jpg --output=found.png
   detect_faces --run_dir=runs/detection --evaluate
 
-Prints box, probability and landmarks of each face, in pixels, as a JSON object a line, and draws them into a PNG. The image
-may have any size; faces are found in the sizes that the detector was trained on (--scale enlarges or shrinks the image
-before).
+Prints box, probability and landmarks of each face, in the file's pixels, as a JSON object a line, and draws them into a PNG
+of the image's size. The image may have any size; faces are found in the sizes that the detector was trained on (--scale
+enlarges or shrinks what the detector sees).
 
 With --evaluate: the average precision over the checkpoint's evaluation data. A detection is right when its intersection
 over union with a face's box is at least 0.5; precision is interpolated as in PASCAL VOC 2010.
@@ -52,7 +52,7 @@ ABSL_FLAG(std::string, run_dir, "", "folder of a run: its newest whole checkpoin
 ABSL_FLAG(std::string, checkpoint, "", "folder of a checkpoint, instead of --run_dir");
 ABSL_FLAG(std::string, image, "", "JPEG or PNG file");
 ABSL_FLAG(std::string, output, "", "PNG file to write; empty: none");
-ABSL_FLAG(double, scale, 1, "the image is resized by this factor before");
+ABSL_FLAG(double, scale, 1, "the detector sees the image resized by this factor");
 ABSL_FLAG(double, threshold, 0.5, "least probability of a face");
 ABSL_FLAG(double, overlap, 0.4, "of two boxes whose intersection over union is larger, the better one stays");
 ABSL_FLAG(bool, evaluate, false, "average precision over the evaluation data, instead of --image");
@@ -151,12 +151,9 @@ absl::StatusOr<Tensor> PadForCells(const Tensor& image) {
   return result;
 }
 
-// The picture as --scale has it: u8[3, H, W].
-absl::StatusOr<Tensor> ReadPicture(const std::string& path) {
-  GRADUS_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(UserPath(path)));
+// u8[3, H, W] as --scale has it.
+absl::StatusOr<Tensor> Rescaled(const Tensor& original) {
   const double scale = absl::GetFlag(FLAGS_scale);
-  if (scale == 1) return DecodeImage(path, bytes, 3);
-  GRADUS_ASSIGN_OR_RETURN(const Tensor original, DecodeImage(path, bytes, 3));
   const auto resized = [scale](int64_t side) {
     return static_cast<int32_t>(std::clamp(scale * static_cast<double>(side) + 0.5, 1.0, 16384.0));
   };
@@ -166,6 +163,17 @@ absl::StatusOr<Tensor> ReadPicture(const std::string& path) {
   resize->set_width(resized(original.shape()[2]));
   GRADUS_ASSIGN_OR_RETURN(const Tensor pixels, Preprocess(stream, kImage, original));
   return ImageToBytes(pixels);
+}
+
+// From a picture's pixels to those of another size of it.
+void ToPixelsOf(const Shape& to, const Shape& from, std::vector<Detection>* detections) {
+  const float x = static_cast<float>(to[2]) / static_cast<float>(from[2]);
+  const float y = static_cast<float>(to[1]) / static_cast<float>(from[1]);
+  for (Detection& detection : *detections) {
+    Extent& box = detection.box;
+    box = {box.left * x, box.top * y, box.right * x, box.bottom * y};
+    for (Point2& point : detection.landmarks) point = {point.x * x, point.y * y};
+  }
 }
 
 void Draw(const std::vector<Detection>& detections, Tensor* picture) {
@@ -193,9 +201,15 @@ void Print(const Detection& detection) {
 
 absl::StatusOr<int> Detect(const TrainedModel& trained) {
   const std::string path = absl::GetFlag(FLAGS_image);
-  GRADUS_ASSIGN_OR_RETURN(Tensor picture, ReadPicture(path));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor prepared, Preprocess(trained.evaluation, kImage, picture));
-  if (prepared.shape() != picture.shape()) {
+  GRADUS_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(UserPath(path)));
+  GRADUS_ASSIGN_OR_RETURN(Tensor picture, DecodeImage(path, bytes, 3));
+  Tensor scaled;
+  if (absl::GetFlag(FLAGS_scale) != 1) {
+    GRADUS_ASSIGN_OR_RETURN(scaled, Rescaled(picture));
+  }
+  const Tensor& seen = scaled.empty() ? picture : scaled;
+  GRADUS_ASSIGN_OR_RETURN(const Tensor prepared, Preprocess(trained.evaluation, kImage, seen));
+  if (prepared.shape() != seen.shape()) {
     return absl::FailedPreconditionError(absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(),
                                                       "' crops or resizes images; a detector's must not"));
   }
@@ -204,7 +218,8 @@ absl::StatusOr<int> Detect(const TrainedModel& trained) {
   GRADUS_ASSIGN_OR_RETURN(Detector detector, Detector::Make(trained, 1, {shape[1], shape[2], shape[3]}));
   GRADUS_ASSIGN_OR_RETURN(const DetectorOutput output, detector.Run(padded));
   const double stride = static_cast<double>(shape[2]) / static_cast<double>(output.face.shape()[1]);
-  const std::vector<Detection> detections = DecodeDetections(output, 0, stride, OptionsOfFlags());
+  std::vector<Detection> detections = DecodeDetections(output, 0, stride, OptionsOfFlags());
+  ToPixelsOf(picture.shape(), seen.shape(), &detections);
   for (const Detection& detection : detections) Print(detection);
   const std::string to = absl::GetFlag(FLAGS_output);
   std::fprintf(stderr, "%s: %zu face%s\n", path.c_str(), detections.size(), detections.size() == 1 ? "" : "s");
@@ -213,15 +228,6 @@ absl::StatusOr<int> Detect(const TrainedModel& trained) {
   GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
   GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(to), png));
   return 0;
-}
-
-absl::StatusOr<int> FindColumn(const Loader& loader, const std::string& name) {
-  for (size_t i = 0; i < loader.columns().size(); ++i) {
-    if (loader.columns()[i].name == name) return static_cast<int>(i);
-  }
-  return absl::FailedPreconditionError(absl::StrCat("the evaluation data have no column '", name,
-                                                    "'; --evaluate needs a ",
-                                                    "data set of faces with `example: SCENE`"));
 }
 
 // The boxes of example `n`: those before the first that is empty.
@@ -237,12 +243,14 @@ std::vector<Extent> TrueBoxes(const Tensor& boxes, int64_t n) {
 }
 
 absl::StatusOr<int> EvaluateDetector(const TrainedModel& trained) {
-  constexpr double kRight = 0.5;        // intersection over union
-  constexpr double kLeastScore = 0.02;  // precision at full recall needs the unlikely ones, too
+  constexpr double kRight = 0.5;  // intersection over union
+  // Precision at full recall needs the unlikely ones, too.
+  const double least_score = std::min(0.02, absl::GetFlag(FLAGS_threshold));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
                           OpenEvaluationData(trained, absl::GetFlag(FLAGS_data_dir), 0));
-  GRADUS_ASSIGN_OR_RETURN(const int image, FindColumn(*loader, kImage));
-  GRADUS_ASSIGN_OR_RETURN(const int boxes, FindColumn(*loader, "boxes"));
+  constexpr char kRemedy[] = "--evaluate needs a data set of faces with `example: SCENE`";
+  GRADUS_ASSIGN_OR_RETURN(const int image, FindColumn(trained, *loader, kImage, DType::kFloat32, {3, -1, -1}, kRemedy));
+  GRADUS_ASSIGN_OR_RETURN(const int boxes, FindColumn(trained, *loader, "boxes", DType::kFloat32, {-1, 4}, kRemedy));
   const Shape& shape = loader->columns()[image].type.shape;
   GRADUS_ASSIGN_OR_RETURN(Detector detector, Detector::Make(trained, loader->options().batch_size, shape));
   DetectionJudge judge(kRight);
@@ -253,7 +261,7 @@ absl::StatusOr<int> EvaluateDetector(const TrainedModel& trained) {
     for (int64_t n = 0; n < batch.num_examples; ++n) {
       if (batch.weights.values<float>()[n] == 0) continue;
       ++images;
-      judge.Add(DecodeDetections(output, n, stride, {kLeastScore, absl::GetFlag(FLAGS_overlap)}),
+      judge.Add(DecodeDetections(output, n, stride, {least_score, absl::GetFlag(FLAGS_overlap)}),
                 TrueBoxes(batch.columns[boxes], n));
     }
     return absl::OkStatus();
@@ -287,6 +295,7 @@ absl::StatusOr<int> DetectFaces(const std::vector<std::string>& arguments) {
     return WrongFlags(evaluate ? "--image and --evaluate are both given; give one of them"
                                : "--image or --evaluate is missing");
   }
+  if (evaluate) GRADUS_RETURN_IF_ERROR(RefuseFlags({"output", "scale"}, "with --evaluate"));
   const double scale = absl::GetFlag(FLAGS_scale);
   if (!(scale >= 0.01 && scale <= 100)) {
     return WrongFlags(absl::StrCat("--scale is ", scale, "; it must be from 0.01 to 100"));

@@ -54,44 +54,125 @@ ABSL_FLAG(int64_t, batch_size, 0, "examples at a time; 0: what the training file
 namespace gradus {
 namespace {
 
-// The labels of a classifier: an input i32[N] that a loss or metric compares with. Empty for other models.
-std::string FindLabel(const Model& model) {
-  std::vector<std::string> targets;
-  for (const Loss& loss : model.loss()) targets.push_back(loss.target());
-  for (const Metric& metric : model.metric()) targets.push_back(metric.target());
-  for (const Input& input : model.input()) {
-    const bool is_label = input.dtype() == Input::INT32 && input.dims().empty();
-    if (is_label && std::find(targets.begin(), targets.end(), input.name()) != targets.end()) return input.name();
-  }
-  return "";
+// A loss or metric that says what is taken for what: it compares scores with labels, an input i32[N].
+struct Comparison {
+  std::string scores, label;
+  std::string mask;                  // what leaves examples out; empty: nothing
+  bool several = true, two = false;  // whether scores may be f32[N, classes], or one number of which the sign counts
+  double threshold = 0;              // of two classes: what is above is class 1
+};
+
+template <typename Term>
+Comparison ComparisonOf(const Term& term) {
+  return {term.input_size() > 0 ? term.input(0) : "", term.target(), term.mask()};
 }
 
-// Counts a classifier's batch; the first output of two dimensions has the scores. Nothing happens for other models.
-absl::Status Count(Evaluator* evaluator, absl::Span<const InputFeed> feeds, const std::string& label,
-                   const TrainedModel& trained, const Tensor& weights, std::unique_ptr<ConfusionMatrix>* matrix) {
-  const auto labels = std::find_if(feeds.begin(), feeds.end(), [&](const InputFeed& f) { return f.input == label; });
-  if (labels == feeds.end()) return absl::OkStatus();
-  for (const std::string& name : evaluator->outputs()) {
-    GRADUS_ASSIGN_OR_RETURN(const Tensor scores, evaluator->Output(name));
-    const Shape& shape = scores.shape();
-    if (scores.dtype() != DType::kFloat32 || shape.rank() != 2 || shape[0] != labels->value->shape()[0]) continue;
-    if (*matrix == nullptr) *matrix = std::make_unique<ConfusionMatrix>(shape[1], trained.class_names);
-    return (*matrix)->Add(scores, *labels->value, weights.values<float>());
+// Metrics come first: they know the threshold.
+std::vector<Comparison> FindComparisons(const Model& model) {
+  std::vector<Comparison> all;
+  for (const Metric& metric : model.metric()) {
+    all.push_back(ComparisonOf(metric));
+    all.back().two = metric.has_binary_accuracy();
+    all.back().several = !all.back().two;
+    if (all.back().two) all.back().threshold = metric.binary_accuracy().threshold();
   }
-  return absl::OkStatus();
+  for (const Loss& loss : model.loss()) {
+    all.push_back(ComparisonOf(loss));
+    all.back().two = loss.has_binary_cross_entropy() || loss.has_hinge() || loss.has_perceptron() || loss.has_focal();
+    // Where vectors are compared with each other a label is no class of theirs.
+    all.back().several = !loss.has_binary_cross_entropy() && !loss.has_contrastive() && !loss.has_triplet();
+  }
+  const auto has_labels = [&model](const Comparison& comparison) {
+    return std::any_of(model.input().begin(), model.input().end(), [&comparison](const Input& input) {
+      return input.name() == comparison.label && input.dtype() == Input::INT32 && input.dims().empty();
+    });
+  };
+  all.erase(std::remove_if(all.begin(), all.end(), [&](const Comparison& c) { return !has_labels(c); }), all.end());
+  return all;
 }
 
-// Every example once. The confusion matrix of a classifier, or null.
-absl::StatusOr<std::unique_ptr<ConfusionMatrix>> RunBatches(const TrainedModel& trained, Loader* loader,
-                                                            DataBinding* binding, Evaluator* evaluator) {
-  const std::string label = FindLabel(trained.file.model.model.model());
-  std::unique_ptr<ConfusionMatrix> matrix;
+const Tensor* FindFeed(absl::Span<const InputFeed> feeds, const std::string& name) {
+  const auto found = std::find_if(feeds.begin(), feeds.end(), [&](const InputFeed& f) { return f.input == name; });
+  return found == feeds.end() ? nullptr : found->value;
+}
+
+// Counts what a classifier takes for what, batch by batch.
+class Confusions {
+ public:
+  explicit Confusions(const TrainedModel& trained)
+      : trained_(trained), comparisons_(FindComparisons(trained.file.model.model.model())) {}
+
+  // A batch that the evaluator was given. Nothing happens where no output has scores of classes.
+  absl::Status Add(Evaluator* evaluator, absl::Span<const InputFeed> feeds, const Tensor& weights) {
+    for (const Comparison& comparison : comparisons_) {
+      const Tensor* labels = FindFeed(feeds, comparison.label);
+      if (labels == nullptr) continue;
+      for (const std::string& name : evaluator->outputs()) {
+        GRADUS_ASSIGN_OR_RETURN(const Tensor scores, evaluator->Output(name));
+        const int64_t n = labels->shape()[0];
+        if (scores.dtype() != DType::kFloat32 || scores.shape().rank() < 1 || scores.shape()[0] != n) continue;
+        if (comparison.several && scores.shape().rank() == 2 && scores.shape()[1] > 1) {
+          return Count(scores, *labels, Weights(comparison, feeds, weights));
+        }
+        if (comparison.two && name == comparison.scores && scores.shape().num_elements() == n) {
+          return CountTwo(scores, *labels, comparison.threshold, Weights(comparison, feeds, weights));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Null when nothing was counted.
+  const ConfusionMatrix* matrix() const { return matrix_.get(); }
+
+ private:
+  // 0 as well for examples that a mask leaves out.
+  static std::vector<float> Weights(const Comparison& comparison, absl::Span<const InputFeed> feeds,
+                                    const Tensor& weights) {
+    std::vector<float> result(weights.values<float>().begin(), weights.values<float>().end());
+    const Tensor* mask = comparison.mask.empty() ? nullptr : FindFeed(feeds, comparison.mask);
+    if (mask == nullptr || mask->shape().num_elements() != weights.shape().num_elements()) return result;
+    for (size_t i = 0; i < result.size(); ++i) {
+      const bool counts =
+          mask->dtype() == DType::kInt32 ? mask->values<int32_t>()[i] != 0 : mask->values<float>()[i] != 0;
+      if (!counts) result[i] = 0;
+    }
+    return result;
+  }
+
+  absl::Status Count(const Tensor& scores, const Tensor& labels, absl::Span<const float> weights) {
+    if (matrix_ == nullptr) matrix_ = std::make_unique<ConfusionMatrix>(scores.shape()[1], trained_.class_names);
+    return matrix_->Add(scores, labels, weights);
+  }
+
+  // Class 1 has the score, class 0 the threshold.
+  absl::Status CountTwo(const Tensor& scores, const Tensor& labels, double threshold, absl::Span<const float> weights) {
+    const int64_t n = labels.shape()[0];
+    Tensor both(TensorType{DType::kFloat32, {n, 2}}), sides(labels.type());
+    for (int64_t i = 0; i < n; ++i) {
+      both.values<float>()[2 * i] = static_cast<float>(threshold);
+      both.values<float>()[2 * i + 1] = scores.values<float>()[i];
+      sides.values<int32_t>()[i] = labels.values<int32_t>()[i] > 0 ? 1 : 0;
+    }
+    return Count(both, sides, weights);
+  }
+
+  const TrainedModel& trained_;
+  const std::vector<Comparison> comparisons_;
+  std::unique_ptr<ConfusionMatrix> matrix_;
+};
+
+// Every example once; gives the number of those that could be read.
+absl::StatusOr<int64_t> RunBatches(const TrainedModel& trained, Loader* loader, DataBinding* binding,
+                                   Evaluator* evaluator, Confusions* confusions) {
+  int64_t examples = 0;
   GRADUS_RETURN_IF_ERROR(ForEachBatch(trained, loader, [&](const Batch& batch) -> absl::Status {
     const absl::Span<const InputFeed> feeds = binding->Feeds(batch);
+    examples += batch.num_examples - static_cast<int64_t>(batch.skipped.size());
     GRADUS_RETURN_IF_ERROR(evaluator->Add(feeds, batch.weights));
-    return Count(evaluator, feeds, label, trained, batch.weights, &matrix);
+    return confusions->Add(evaluator, feeds, batch.weights);
   }));
-  return matrix;
+  return examples;
 }
 
 void Print(const TrainedModel& trained, const std::vector<std::pair<std::string, double>>& results, int64_t examples,
@@ -140,9 +221,10 @@ absl::StatusOr<int> Evaluate(const std::vector<std::string>& arguments) {
         absl::StrCat("model '", trained.file.model.written.name(), "' has no loss or metric to evaluate"));
   }
   GRADUS_RETURN_IF_ERROR(RestoreVariables(trained.checkpoint, /*optimizer=*/false, variables.get()));
-  GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<ConfusionMatrix> matrix,
-                          RunBatches(trained, loader.get(), &binding, evaluator.get()));
-  Print(trained, evaluator->Results(), loader->num_examples() - loader->skipped_in_epoch(), matrix.get());
+  Confusions confusions(trained);
+  GRADUS_ASSIGN_OR_RETURN(const int64_t examples,
+                          RunBatches(trained, loader.get(), &binding, evaluator.get(), &confusions));
+  Print(trained, evaluator->Results(), examples, confusions.matrix());
   return 0;
 }
 

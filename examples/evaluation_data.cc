@@ -1,10 +1,13 @@
 #include "examples/evaluation_data.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "data/stream.h"
 #include "examples/command_line.h"
 
@@ -33,6 +36,28 @@ absl::StatusOr<std::unique_ptr<Loader>> OpenEvaluationData(const TrainedModel& t
                       absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(), "': ", status.message()));
 }
 
+absl::StatusOr<int> FindColumn(const TrainedModel& trained, const Loader& loader, absl::string_view name, DType dtype,
+                               absl::Span<const int64_t> dims, absl::string_view remedy) {
+  std::string there = absl::StrCat("have no column '", name, "'");
+  for (size_t i = 0; i < loader.columns().size(); ++i) {
+    const Column& column = loader.columns()[i];
+    if (column.name != name) continue;
+    const Dims& own = column.type.shape.dims();
+    const bool fits = column.type.dtype == dtype &&
+                      std::equal(own.begin(), own.end(), dims.begin(), dims.end(),
+                                 [](int64_t size, int64_t wanted) { return wanted == -1 || wanted == size; });
+    if (fits) return static_cast<int>(i);
+    there = absl::StrCat("have a column '", name, "' of ", column.type.ToString(), " for each example");
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(trained.data_field, " of '", trained.checkpoint.folder(), "': the data ", there, " and not ",
+                   dtype == DType::kInt32 ? "i32" : "f32", "[", absl::StrJoin(dims, ", "), "]; ", remedy));
+}
+
+void TellSkipped(const Batch& batch) {
+  for (const SkippedExample& skipped : batch.skipped) std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
+}
+
 absl::Status ForEachBatch(const TrainedModel& trained, Loader* loader,
                           absl::FunctionRef<absl::Status(const Batch& batch)> use) {
   for (int64_t i = 0; i < loader->BatchesInEpoch(0); ++i) {
@@ -41,9 +66,7 @@ absl::Status ForEachBatch(const TrainedModel& trained, Loader* loader,
       return absl::Status(next.status().code(), absl::StrCat(trained.data_field, ": ", next.status().message()));
     }
     const Batch* batch = *next;
-    for (const SkippedExample& skipped : batch->skipped) {
-      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
-    }
+    TellSkipped(*batch);
     const absl::Status status = use(*batch);
     if (!status.ok()) {
       return absl::Status(status.code(), absl::StrCat(status.message(), "; in the batch that starts with example ",

@@ -8,6 +8,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/dtype.h"
 #include "data/loader.h"
 #include "examples/trained_model.h"
 
@@ -17,6 +19,14 @@ namespace gradus {
 // the training file. Errors name the data's field of the training file.
 absl::StatusOr<std::unique_ptr<Loader>> OpenEvaluationData(const TrainedModel& trained, absl::string_view data_dir,
                                                            int64_t batch_size);
+
+// The number of a column of f32 or i32 values of these dimensions, of which -1 may be any. FailedPrecondition when the
+// data have none, with what they have by that name; `remedy` ends it: "visualize needs images".
+absl::StatusOr<int> FindColumn(const TrainedModel& trained, const Loader& loader, absl::string_view name, DType dtype,
+                               absl::Span<const int64_t> dims, absl::string_view remedy);
+
+// Tells the examples of a batch that were left out on stderr.
+void TellSkipped(const Batch& batch);
 
 // Calls `use` for each batch of an epoch. Examples that were left out are told on stderr; an error of `use` gets the
 // batch's place.

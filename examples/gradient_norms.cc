@@ -17,7 +17,8 @@ double GradientNorm::rms() const { return norm / std::sqrt(static_cast<double>(s
 
 // The training program with one more thing to fetch for each gradient; of its stages only the first runs.
 absl::StatusOr<std::vector<GradientNorm>> MeasureGradients(const TrainingFile& file, const LearnerOptions& options,
-                                                           absl::Span<const InputFeed> feeds) {
+                                                           absl::Span<const InputFeed> feeds,
+                                                           const std::string& stages) {
   std::vector<LossScale> losses;
   GRADUS_ASSIGN_OR_RETURN(Program program, BuildTrainingProgram(file.model, file.training, options, &losses));
   std::vector<GradientNorm> norms;
@@ -33,7 +34,7 @@ absl::StatusOr<std::vector<GradientNorm>> MeasureGradients(const TrainingFile& f
   session_options.threads = file.training.threads();
   Session session(variables, std::move(session_options));
   GRADUS_ASSIGN_OR_RETURN(Plan* const plan, session.Compile(std::move(program)));
-  GRADUS_RETURN_IF_ERROR(InitializeFrom(file, /*stages=*/"", variables.get(), [](const std::string&) {}));
+  GRADUS_RETURN_IF_ERROR(InitializeFrom(file, stages, variables.get(), [](const std::string&) {}));
   std::vector<InputFeed> all(feeds.begin(), feeds.end());
   const Tensor rate(TensorType{DType::kFloat32, Shape()});
   all.push_back({kLearningRate, &rate});

@@ -24,9 +24,11 @@ struct GradientNorm {
 };
 
 // Of every trained parameter, in the order of the graph, at the first values (or those of the file's init_from), for
-// one batch. `feeds`: with file.training.batch_size() as their leading dimension. Not thread-safe.
+// one batch. `feeds`: with file.training.batch_size() as their leading dimension. `stages`: as of InitializeFrom. Not
+// thread-safe.
 absl::StatusOr<std::vector<GradientNorm>> MeasureGradients(const TrainingFile& file, const LearnerOptions& options,
-                                                           absl::Span<const InputFeed> feeds);
+                                                           absl::Span<const InputFeed> feeds,
+                                                           const std::string& stages);
 
 }  // namespace gradus
 

@@ -2,9 +2,10 @@
 
 #include <errno.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include <array>
 #include <map>
 #include <memory>
 
@@ -210,29 +211,37 @@ absl::StatusOr<Differentiated> Differentiate(Network network) {
 
 std::string DrawGraph(absl::string_view title, const Differentiated& network) { return Drawing(title, network).Draw(); }
 
+// The drawing goes to `dot` in a file of no name, and what it makes comes back in another, so that no file of a user's
+// is touched and no path can be taken for a flag.
 absl::Status WriteSvg(absl::string_view drawing, const std::string& path) {
-  const std::string text = absl::StrCat(path, ".dot");
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(text, drawing));
-  std::array<std::string, 5> words = {"dot", "-Tsvg", "-o", path, text};
-  std::array<char*, 6> argv = {};
-  for (size_t i = 0; i < words.size(); ++i) argv[i] = words[i].data();
+  GRADUS_RETURN_IF_ERROR(CheckWritable(path));
+  const FileDescriptor text(memfd_create("drawing.dot", MFD_CLOEXEC)), svg(memfd_create("drawing.svg", MFD_CLOEXEC));
+  if (text.get() < 0 || svg.get() < 0) return absl::ErrnoToStatus(errno, "cannot make a file for 'dot'");
+  GRADUS_RETURN_IF_ERROR(WriteAll(text.get(), "drawing.dot", drawing));
+  if (lseek(text.get(), 0, SEEK_SET) != 0) return absl::ErrnoToStatus(errno, "cannot read what 'dot' is to draw");
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, text.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, svg.get(), STDOUT_FILENO);
+  std::string program = "dot", format = "-Tsvg";
+  char* const argv[] = {program.data(), format.data(), nullptr};
   pid_t child = 0;
-  const int error = posix_spawnp(&child, "dot", nullptr, nullptr, argv.data(), environ);
-  int status = 0;
-  if (error == 0) {
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-  }
-  GRADUS_RETURN_IF_ERROR(RemoveFile(text));
+  const int error = posix_spawnp(&child, "dot", &actions, nullptr, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
   if (error == ENOENT) {
     return absl::FailedPreconditionError(
         "SVG files are made by Graphviz's program 'dot', which is not installed (Debian's package graphviz); an "
-        "--output "
-        "that ends in .dot needs no program");
+        "--output that ends in .dot needs no program");
   }
   if (error != 0) return absl::ErrnoToStatus(error, "cannot run 'dot'");
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("'dot' could not draw '", path, "'"));
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    return absl::InternalError(absl::StrCat("'dot' could not draw '", path, "'"));
+  }
+  GRADUS_ASSIGN_OR_RETURN(const std::string picture, ReadFile(absl::StrCat("/proc/self/fd/", svg.get())));
+  return WriteFileAtomically(path, picture);
 }
 
 }  // namespace gradus

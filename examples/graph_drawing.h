@@ -28,7 +28,8 @@ absl::StatusOr<Differentiated> Differentiate(Network network);
 // "digraph ...": ends with a newline. A network without gradients is {network, network.graph.size(), {}}.
 std::string DrawGraph(absl::string_view title, const Differentiated& network);
 
-// Has Graphviz's program `dot` make an SVG file of a drawing. FailedPrecondition when it is not installed.
+// Has Graphviz's program `dot` make an SVG file of a drawing, which appears whole or not at all. FailedPrecondition
+// when it is not installed.
 absl::Status WriteSvg(absl::string_view drawing, const std::string& path);
 
 }  // namespace gradus

@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/check.h"
+#include "core/file.h"
 #include "core/shape.h"
 #include "core/status_macros.h"
+#include "data/png.h"
 #include "examples/bitmap_font.h"
 
 namespace gradus {
@@ -192,6 +196,16 @@ absl::StatusOr<Tensor> DrawImageGrid(const CaptionedImages& captioned) {
     DrawCaption(captioned.captions[i], layout, x, y, &canvas);
   }
   return canvas.Take();
+}
+
+absl::Status WriteImageGrid(const CaptionedImages& captioned, absl::string_view output, absl::string_view what) {
+  GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(captioned));
+  GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
+  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(ResolvePath(output), png));
+  std::printf("%s\n", absl::StrCat(output, ": ", what, what.empty() ? "" : ", ", picture.shape()[2], " x ",
+                                   picture.shape()[1], " pixels")
+                          .c_str());
+  return absl::OkStatus();
 }
 
 }  // namespace gradus

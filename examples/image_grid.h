@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/tensor.h"
 
 namespace gradus {
@@ -28,6 +30,10 @@ struct CaptionedImages {
 // The picture, u8[3, height, width], about square. Small images are enlarged by a whole factor, so that pixels stay
 // squares; captions that are too long are cut. An error when the picture exceeds what a PNG may hold (data/png.h).
 absl::StatusOr<Tensor> DrawImageGrid(const CaptionedImages& captioned);
+
+// Draws the grid and writes it as a PNG file, whose path is a user's. Says so in a line on stdout: "out.png: <what, if
+// it is not empty>, 640 x 480 pixels".
+absl::Status WriteImageGrid(const CaptionedImages& captioned, absl::string_view output, absl::string_view what = "");
 
 }  // namespace gradus
 

@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "core/status_macros.h"
+#include "examples/evaluation_data.h"
 
 namespace gradus {
 namespace {
@@ -44,17 +45,16 @@ bool WouldKeep(float value, int64_t count, const std::vector<Strongest>& kept) {
   return static_cast<int64_t>(kept.size()) < count || value > kept.back().value;
 }
 
-// The examples of a batch that count.
-std::vector<Tensor> ImagesOf(const Batch& batch, int column, std::vector<int64_t>* indices) {
+// The examples of a batch that count; the others are told on stderr.
+std::vector<Tensor> ImagesOf(const Batch& batch, int column) {
+  TellSkipped(batch);
   const Tensor& all = batch.columns[column];
   const Shape& shape = all.shape();
   const Shape one = *Shape::Make(Dims(shape.dims().begin() + 1, shape.dims().end()));
   std::vector<Tensor> images;
-  indices->clear();
   for (int64_t i = 0; i < shape[0]; ++i) {
     if (batch.weights.values<float>()[i] == 0) continue;
     images.push_back(Tensor::Of<float>(one, all.values<float>().subspan(i * one.num_elements(), one.num_elements())));
-    indices->push_back(batch.examples[i].index);
   }
   return images;
 }
@@ -72,11 +72,6 @@ int64_t MiddlePlace(const Shape& layer, int64_t unit) {
   return (unit * layer[1] + layer[1] / 2) * layer[2] + layer[2] / 2;
 }
 
-int64_t LargestUnit(const Tensor& value) {
-  const absl::Span<const float> values = value.values<float>();
-  return std::max_element(values.begin(), values.end()) - values.begin();
-}
-
 Tensor SeedAt(const Shape& layer, int64_t place, float value) {
   Tensor seed(TensorType{DType::kFloat32, layer});
   seed.values<float>()[place] = value;
@@ -92,7 +87,7 @@ float MeanOf(absl::Span<const Tensor> images) {
   return static_cast<float>(sum / count);
 }
 
-Tensor NoiseAround(float mean, const Range& range, const Shape& image, uint64_t seed, int64_t unit) {
+Tensor NoiseAround(float mean, const ShadeRange& range, const Shape& image, uint64_t seed, int64_t unit) {
   RandomSequence random(seed, "visualize", static_cast<uint64_t>(unit));
   Tensor start(TensorType{DType::kFloat32, image});
   const double half = 0.05 * (double{range.largest} - range.least);
@@ -104,10 +99,9 @@ Tensor NoiseAround(float mean, const Range& range, const Shape& image, uint64_t 
 
 absl::StatusOr<std::vector<Tensor>> FirstImages(Loader* loader, int column, int64_t count) {
   std::vector<Tensor> images;
-  std::vector<int64_t> indices;
   for (int64_t b = 0; b < loader->BatchesInEpoch(0) && static_cast<int64_t>(images.size()) < count; ++b) {
     GRADUS_ASSIGN_OR_RETURN(const Batch* batch, loader->Next());
-    for (Tensor& image : ImagesOf(*batch, column, &indices)) {
+    for (Tensor& image : ImagesOf(*batch, column)) {
       if (static_cast<int64_t>(images.size()) < count) images.push_back(std::move(image));
     }
   }
@@ -118,11 +112,10 @@ absl::StatusOr<std::vector<std::vector<Strongest>>> FindStrongest(NetworkView* v
                                                                   int64_t examples, absl::Span<const int64_t> units,
                                                                   int64_t count) {
   std::vector<std::vector<Strongest>> strongest(units.size());
-  std::vector<int64_t> indices;
   int64_t seen = 0;
   for (int64_t b = 0; b < loader->BatchesInEpoch(0) && seen < examples; ++b) {
     GRADUS_ASSIGN_OR_RETURN(const Batch* batch, loader->Next());
-    std::vector<Tensor> images = ImagesOf(*batch, column, &indices);
+    std::vector<Tensor> images = ImagesOf(*batch, column);
     while (static_cast<int64_t>(images.size()) > examples - seen) images.pop_back();
     seen += static_cast<int64_t>(images.size());
     GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> values, view->Forward(images));
@@ -131,7 +124,7 @@ absl::StatusOr<std::vector<std::vector<Strongest>>> FindStrongest(NetworkView* v
         const int64_t place = StrongestPlace(values[i], units[u]);
         const float value = values[i].values<float>()[place];
         if (!WouldKeep(value, count, strongest[u])) continue;
-        Keep({images[i].Clone(), indices[i], place, value}, count, &strongest[u]);
+        Keep({images[i].Clone(), place, value}, count, &strongest[u]);
       }
     }
   }

@@ -20,23 +20,21 @@ namespace gradus {
 int64_t StrongestPlace(const Tensor& value, int64_t unit);
 // The place of a unit in the middle of its map.
 int64_t MiddlePlace(const Shape& layer, int64_t unit);
-// The unit with the largest value, of a layer f32[units].
-int64_t LargestUnit(const Tensor& value);
 // `value` at one place and 0 elsewhere: what goes back from there.
 Tensor SeedAt(const Shape& layer, int64_t place, float value = 1);
 
 // The mean of all their elements; there must be one.
 float MeanOf(absl::Span<const Tensor> images);
 // Where ascent starts for a unit: `mean` with a little noise, a tenth of the range wide, within the range.
-Tensor NoiseAround(float mean, const Range& range, const Shape& image, uint64_t seed, int64_t unit);
+Tensor NoiseAround(float mean, const ShadeRange& range, const Shape& image, uint64_t seed, int64_t unit);
 
-// The first `count` examples of the loader's `column`; fewer where it has no more.
+// The first `count` examples of the loader's `column`; fewer where it has no more. Those that cannot be read are told
+// on stderr, here and below.
 absl::StatusOr<std::vector<Tensor>> FirstImages(Loader* loader, int column, int64_t count);
 
 // Where a unit was strongest in one example.
 struct Strongest {
   Tensor image;
-  int64_t example;  // in the data set
   int64_t place;
   float value;
 };

@@ -25,22 +25,16 @@ constexpr char kValue[] = "view/value";
 constexpr char kGradient[] = "view/gradient";
 constexpr char kNext[] = "view/next";
 
-absl::StatusOr<Value> FindLayer(const Network& network, const std::string& name) {
+// The value of a layer or an input; `kind` says which for the error.
+template <typename Named>
+absl::StatusOr<Value> FindNamed(const std::vector<Named>& all, Value Named::*value, absl::string_view kind,
+                                const std::string& name) {
   std::vector<std::string> names;
-  for (const LoweredLayer& layer : network.layers) {
-    if (layer.name == name) return layer.output;
-    names.push_back(layer.name);
+  for (const Named& named : all) {
+    if (named.name == name) return named.*value;
+    names.push_back(named.name);
   }
-  return absl::NotFoundError(absl::StrCat("the model has no layer '", name, "'", Suggestion(name, names)));
-}
-
-absl::StatusOr<Value> FindInput(const Network& network, const std::string& name) {
-  std::vector<std::string> names;
-  for (const NamedValue& input : network.inputs) {
-    if (input.name == name) return input.value;
-    names.push_back(input.name);
-  }
-  return absl::NotFoundError(absl::StrCat("the model has no input '", name, "'", Suggestion(name, names)));
+  return absl::NotFoundError(absl::StrCat("the model has no ", kind, " '", name, "'", Suggestion(name, names)));
 }
 
 Shape WithoutBatch(const Shape& shape) {
@@ -139,8 +133,8 @@ absl::StatusOr<NetworkView> NetworkView::Make(const ExpandedModel& model, const 
     lower.mode = Mode::kInfer;
     lower.batch = options.batch;
     GRADUS_ASSIGN_OR_RETURN(Network network, Lower(model, lower));
-    GRADUS_ASSIGN_OR_RETURN(const Value x, FindInput(network, image));
-    GRADUS_ASSIGN_OR_RETURN(Value layer, FindLayer(network, options.layer));
+    GRADUS_ASSIGN_OR_RETURN(const Value x, FindNamed(network.inputs, &NamedValue::value, "input", image));
+    GRADUS_ASSIGN_OR_RETURN(Value layer, FindNamed(network.layers, &LoweredLayer::output, "layer", options.layer));
     if (const Node& last = network.graph.node(layer); options.before_activation && last.op->name() == "Unary") {
       layer = last.inputs[0];
     }

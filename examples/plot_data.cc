@@ -19,6 +19,19 @@ double RoundDistance(double distance) {
   return 10 * power;
 }
 
+std::vector<double> LinearTicks(Range range, int most) {
+  const double distance = RoundDistance((range.high - range.low) / most), slack = distance * 1e-9;
+  const double first = std::ceil((range.low - slack) / distance);
+  std::vector<double> ticks;
+  for (int i = 0; i <= most + 1; ++i) {
+    const double tick = (first + i) * distance + 0.0;  // no -0
+    if (!(tick <= range.high + slack)) break;
+    // Where a range is only a few of the numbers that there are, several multiples are one number.
+    if (ticks.empty() || tick > ticks.back()) ticks.push_back(tick);
+  }
+  return ticks;
+}
+
 std::vector<double> LogarithmicTicks(Range range, int most) {
   const int first = static_cast<int>(std::ceil(std::log10(range.low) - 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(range.high) + 1e-9));
@@ -32,7 +45,7 @@ std::vector<double> LogarithmicTicks(Range range, int most) {
       if (inside && wanted) ticks.push_back(tick);
     }
   }
-  return ticks;
+  return ticks.size() < 2 ? LinearTicks(range, most) : ticks;
 }
 
 // Where a level lies between two corners, if it does.
@@ -47,18 +60,15 @@ void AddCrossing(Point a, double va, Point b, double vb, double level, std::vect
 std::vector<double> Ticks(Range range, int most, bool logarithmic) {
   if (!(range.high > range.low) || most < 1) return {range.low};
   if (logarithmic) return LogarithmicTicks(range, most);
-  const double distance = RoundDistance((range.high - range.low) / most);
-  std::vector<double> ticks;
-  const double slack = distance * 1e-9;
-  for (double k = std::ceil((range.low - slack) / distance); k * distance <= range.high + slack; ++k) {
-    ticks.push_back(k * distance + 0.0);  // no -0
-  }
-  return ticks;
+  return LinearTicks(range, most);
 }
 
 std::string TickLabel(double tick, double distance) {
   const double size = std::max(std::fabs(tick), distance);
-  if (size >= 1e6 || size < 1e-3) return absl::StrFormat("%.3g", tick);
+  if (size >= 1e6 || size < 1e-3) {
+    const double digits = std::floor(std::log10(size)) - std::floor(std::log10(distance) + 1e-9) + 1;
+    return absl::StrFormat("%.*g", static_cast<int>(std::clamp(digits, 3.0, 17.0)), tick);
+  }
   const int digits = std::max(0, static_cast<int>(std::ceil(-std::log10(distance) - 1e-9)));
   return absl::StrFormat("%.*f", digits, tick);
 }
@@ -92,7 +102,10 @@ std::vector<Point> HistogramOf(absl::Span<const float> values, int bins) {
     low = std::min<double>(low, value), high = std::max<double>(high, value);
   }
   if (low > high) return {};
-  if (low == high) low -= 0.5, high += 0.5;
+  if (low == high) {
+    const double margin = std::max(0.5, 1e-3 * std::fabs(low));  // that makes a difference to large numbers, too
+    low -= margin, high += margin;
+  }
   std::vector<Point> points;
   for (int i = 0; i <= bins; ++i) points.push_back({low + (high - low) * i / bins, 0});
   for (const float value : values) {

@@ -158,10 +158,12 @@ absl::StatusOr<int> PlotRuns(const std::vector<std::string>& arguments) {
   const int bins = absl::GetFlag(FLAGS_bins);
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("bins", bins, 1, 10000));
   std::vector<RunLog> runs;
-  const std::vector<std::string> names = DistinctNames(arguments);
-  for (size_t i = 0; i < arguments.size(); ++i) {
+  std::vector<std::string> folders;
+  for (const std::string& argument : arguments) folders.push_back(UserPath(argument));
+  const std::vector<std::string> names = DistinctNames(folders);
+  for (size_t i = 0; i < folders.size(); ++i) {
     std::vector<std::string> skipped;
-    GRADUS_ASSIGN_OR_RETURN(RunLog run, ReadRunLog(UserPath(arguments[i]), &skipped));
+    GRADUS_ASSIGN_OR_RETURN(RunLog run, ReadRunLog(folders[i], &skipped));
     for (const std::string& message : skipped) std::fprintf(stderr, "skipped: %s\n", message.c_str());
     run.name = names[i];
     runs.push_back(std::move(run));

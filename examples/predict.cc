@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "core/status_macros.h"
+#include "examples/class_name.h"
 #include "examples/command_line.h"
 #include "examples/model_image.h"
 #include "examples/text_table.h"
@@ -119,9 +120,7 @@ std::vector<int64_t> Likeliest(const std::vector<double>& probabilities, int64_t
 }
 
 void Print(const std::string& image, const std::vector<double>& probabilities, const TrainedModel& trained) {
-  auto name = [&](int64_t i) {
-    return i < static_cast<int64_t>(trained.class_names.size()) ? trained.class_names[i] : absl::StrCat(i);
-  };
+  const auto name = [&trained](int64_t i) { return ClassName(trained.class_names, i); };
   TextTable table({TextTable::Align::kLeft, TextTable::Align::kRight});
   nlohmann::ordered_json json;
   json["image"] = image;

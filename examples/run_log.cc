@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -67,7 +69,11 @@ std::vector<std::string> DistinctNames(const std::vector<std::string>& folders) 
   std::vector<std::vector<std::string>> parts;
   size_t longest = 1;
   for (const std::string& folder : folders) {
-    parts.push_back(absl::StrSplit(folder, '/', absl::SkipEmpty()));
+    // "." and ".." are no names: what is put under them is somewhere else.
+    std::error_code unknown;
+    const std::string whole = std::filesystem::absolute(folder, unknown).lexically_normal();
+    parts.push_back(absl::StrSplit(whole, '/', absl::SkipEmpty()));
+    if (parts.back().empty()) parts.back().push_back("root");
     longest = std::max(longest, parts.back().size());
   }
   std::vector<std::string> names;
@@ -78,7 +84,7 @@ std::vector<std::string> DistinctNames(const std::vector<std::string>& folders) 
     }
     if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) return names;
   }
-  for (size_t i = 0; i < names.size(); ++i) absl::StrAppend(&names[i], " (", i + 1, ")");  // one folder twice
+  for (size_t i = 0; i < names.size(); ++i) names[i] = absl::StrCat(parts[i].back(), " (", i + 1, ")");  // one twice
   return names;
 }
 

@@ -36,7 +36,8 @@ absl::StatusOr<RunLog> ReadRunLog(const std::string& folder, std::vector<std::st
 // The lines of a log. `path` is for errors.
 absl::StatusOr<RunLog> ParseRunLog(absl::string_view text, absl::string_view path);
 
-// Different names for runs of the same folder name, by more of their paths: "a/lenet", "b/lenet".
+// Different names for runs of the same folder name, by more of their paths: "a/lenet", "b/lenet". Never "." or "..":
+// what these lead to has a name.
 std::vector<std::string> DistinctNames(const std::vector<std::string>& folders);
 
 }  // namespace gradus

@@ -8,12 +8,18 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/file.h"
 #include "core/status_macros.h"
+#include "data/chosen_member.h"
+#include "data/image_file.h"
 #include "data/stream.h"
+#include "data/transform.h"
+#include "examples/class_name.h"
 #include "examples/command_line.h"
+#include "examples/image_grid.h"
 #include "examples/score_map.h"
 #include "examples/shades.h"
 #include "examples/trained_model.h"
@@ -29,7 +35,8 @@ constexpr char kUsage[] =
   scan_image --run_dir=runs/lenet --model=examples/dense_to_conv/lenet.textproto photo.png
 
 --model has the layers of the classifier under the same names, dense ones as convolutions with as many weights. Without
-an image --digits examples of the evaluation data are put at random into a scene. Writes a PNG file with the image and a
+an image --digits examples of the evaluation data are put at random into a scene. A file, JPEG or PNG, is scanned as large as
+it is: what resizes and crops the evaluation data is left out. Writes a PNG file with the image and a
 heat map for each class: the logarithm of its odds, log(p / (1 - p)) of its softmax p, black where it is not likelier
 than all others together, white for the highest. Prints what it sees: class, log odds and the middle of the window. A
 classifier that never saw the space between digits has an opinion on that, too.
@@ -52,13 +59,36 @@ ABSL_FLAG(int, threads, 0, "compute threads; 0: one for each core that this proc
 namespace gradus {
 namespace {
 
+// The stream without what moves images, which would make one window of all there is.
+absl::StatusOr<DataStream> WithoutGeometry(const DataStream& stream, int64_t channels) {
+  DataStream result;
+  const ImageInput any_size = {{DType::kFloat32, {channels, 0, 0}}, /*any_size=*/true};
+  for (const Transform& transform : stream.transform()) {
+    GRADUS_ASSIGN_OR_RETURN(const google::protobuf::Message* config, ChosenMember(transform, "transform"));
+    const absl::StatusOr<MadeTransform> made = MakeTransform(*config, any_size, TransformMode::kEvaluate);
+    if (!made.ok() || made->geometric == nullptr) *result.add_transform() = transform;
+  }
+  return result;
+}
+
+// A photograph, as large as it is.
+absl::StatusOr<Tensor> ReadScene(const Viewer& viewer, const std::string& path) {
+  const Shape& window = viewer.input().type.shape;
+  GRADUS_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(UserPath(path)));
+  GRADUS_ASSIGN_OR_RETURN(const Tensor pixels, DecodeImage(path, bytes, static_cast<int>(window[0])));
+  const Shape& shape = pixels.shape();
+  if (shape[1] < window[1] || shape[2] < window[2]) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": an image of ", shape[2], " x ", shape[1],
+                                                   " pixels is smaller than the classifier's window of ", window[2],
+                                                   " x ", window[1]));
+  }
+  GRADUS_ASSIGN_OR_RETURN(const DataStream stream, WithoutGeometry(viewer.trained().evaluation, window[0]));
+  return Preprocess(stream, viewer.input().column, pixels);
+}
+
 absl::StatusOr<Tensor> OpenScene(const Viewer& viewer, const std::vector<std::string>& files) {
   const Shape& window = viewer.input().type.shape;
-  if (!files.empty()) {
-    GRADUS_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(UserPath(files[0])));
-    return PrepareImage(viewer.trained().evaluation, viewer.input().column, static_cast<int>(window[0]), files[0],
-                        bytes);
-  }
+  if (!files.empty()) return ReadScene(viewer, files[0]);
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("digits", absl::GetFlag(FLAGS_digits), 1, 1000));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("height", absl::GetFlag(FLAGS_height), window[1], 4096));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("width", absl::GetFlag(FLAGS_width), window[2], 4096));
@@ -71,6 +101,9 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RequireFlags({"model", "output"}));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("threads", absl::GetFlag(FLAGS_threads), 0, 1024));
   if (arguments.size() > 1) return WrongFlags(absl::StrCat("one image at a time: '", arguments[1], "' is too much"));
+  if (!arguments.empty()) {
+    GRADUS_RETURN_IF_ERROR(RefuseFlags({"digits", "height", "width", "seed"}, "with an image"));
+  }
   GRADUS_ASSIGN_OR_RETURN(TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
   GRADUS_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(UserPath(absl::GetFlag(FLAGS_model))));
@@ -78,26 +111,23 @@ absl::StatusOr<int> ScanImage(const std::vector<std::string>& arguments) {
       const std::unique_ptr<Viewer> viewer,
       Viewer::Open(std::move(trained), "scan_image", absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_threads)));
   GRADUS_ASSIGN_OR_RETURN(const Tensor scene, OpenScene(*viewer, arguments));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor raw,
-                          ScoreMap(model, viewer->trained().checkpoint.folder(), scene, absl::GetFlag(FLAGS_threads)));
-  const Tensor scores = LogOdds(raw);
+  GRADUS_ASSIGN_OR_RETURN(
+      ScoreMap map, ScoreImage(model, viewer->trained().checkpoint.folder(), scene, absl::GetFlag(FLAGS_threads)));
+  map.scores = LogOdds(map.scores);
   const Shape& window = viewer->input().type.shape;
-  auto name = [&](int64_t label) {
-    const std::vector<std::string>& names = viewer->trained().class_names;
-    return label < static_cast<int64_t>(names.size()) ? names[label] : absl::StrCat(label);
-  };
+  const auto name = [&viewer](int64_t label) { return ClassName(viewer->trained().class_names, label); };
   CaptionedImages grid;
   grid.stretch = false;
   grid.images.push_back(ToRgb(ToShades(scene, RangeOf(scene))));
   grid.captions.push_back("image");
-  const float largest = std::max(0.0f, RangeOf(scores).largest);
-  for (int64_t label = 0; label < scores.shape()[0]; ++label) {
-    grid.images.push_back(ToHeat(MapOverImage(scores, label, window, scene.shape()), {0, largest}));
+  const float largest = std::max(0.0f, RangeOf(map.scores).largest);
+  for (int64_t label = 0; label < map.scores.shape()[0]; ++label) {
+    grid.images.push_back(ToHeat(MapOverImage(map, label, scene.shape()), {0, largest}));
     grid.captions.push_back(name(label));
   }
-  GRADUS_RETURN_IF_ERROR(WriteGrid(grid, absl::GetFlag(FLAGS_output)));
-  std::printf("scores %s of an image %s\n", scores.shape().ToString().c_str(), scene.shape().ToString().c_str());
-  for (const Sighting& seen : FindSightings(scores, window, scene.shape())) {
+  GRADUS_RETURN_IF_ERROR(WriteImageGrid(grid, absl::GetFlag(FLAGS_output)));
+  std::printf("scores %s of an image %s\n", map.scores.shape().ToString().c_str(), scene.shape().ToString().c_str());
+  for (const Sighting& seen : FindSightings(map, window)) {
     std::printf("%s: log odds %.4g at x %lld, y %lld\n", name(seen.label).c_str(), seen.score,
                 static_cast<long long>(seen.x + window[2] / 2), static_cast<long long>(seen.y + window[1] / 2));
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,6 +12,8 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "core/status_macros.h"
+#include "graph/lower.h"
+#include "graph/receptive_field.h"
 #include "train/init_from.h"
 #include "train/predictor.h"
 
@@ -19,10 +22,51 @@ namespace {
 
 bool Overlap(int64_t a, int64_t b, int64_t length) { return std::abs(a - b) < length; }
 
+// What the places of a map see of the image, by axis 2 or 3 of both. Of a map that sees all of the image everywhere the
+// places are spread over it.
+MapAxis AxisOf(const AxisField& field, int axis, int64_t image, int64_t places) {
+  if (field.axis != axis) {
+    const double step = static_cast<double>(image) / static_cast<double>(places);
+    return {(step - 1) / 2, step};
+  }
+  const FieldExtent extent = ExtentOf(field, image);
+  return {extent.offset, extent.stride};
+}
+
+// Where the places of output `output` are in an image.
+absl::Status FindPlaces(const LoadedModel& model, const std::string& output, const Shape& image, ScoreMap* map) {
+  LowerOptions options;
+  options.mode = Mode::kInfer;
+  options.input_dims = {{model.model.model().input(0).name(), image}};
+  GRADUS_ASSIGN_OR_RETURN(const Network network, Lower(model.model, options));
+  const auto named = std::find_if(network.outputs.begin(), network.outputs.end(),
+                                  [&output](const NamedValue& value) { return value.name == output; });
+  GRADUS_CHECK(named != network.outputs.end());
+  const std::optional<ReceptiveField> field =
+      ReceptiveFields(network.graph, network.inputs[0].value)[named->value.node];
+  if (!field) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(model.path, ": the output '", output, "' does not depend on the image"));
+  }
+  map->y = AxisOf((*field)[2], 2, image[1], map->scores.shape()[1]);
+  map->x = AxisOf((*field)[3], 3, image[2], map->scores.shape()[2]);
+  return absl::OkStatus();
+}
+
+// The first pixel of a window at place i.
+int64_t WindowAt(const MapAxis& axis, int64_t i, int64_t window) {
+  return std::lround(axis.middle + static_cast<double>(i) * axis.step - static_cast<double>(window - 1) / 2);
+}
+
+// The place whose middle is nearest to a pixel, as far as the image's places go on.
+int64_t PlaceAt(const MapAxis& axis, int64_t pixel) {
+  return static_cast<int64_t>(std::floor((static_cast<double>(pixel) - axis.middle) / axis.step + 0.5));
+}
+
 }  // namespace
 
-absl::StatusOr<Tensor> ScoreMap(const LoadedModel& model, const std::string& weights, const Tensor& image,
-                                int threads) {
+absl::StatusOr<ScoreMap> ScoreImage(const LoadedModel& model, const std::string& weights, const Tensor& image,
+                                    int threads) {
   const Model& expanded = model.model.model();
   if (expanded.input_size() != 1) {
     return absl::FailedPreconditionError(absl::StrCat(model.path, ": the model has ", expanded.input_size(),
@@ -40,13 +84,16 @@ absl::StatusOr<Tensor> ScoreMap(const LoadedModel& model, const std::string& wei
   const Shape& shape = image.shape();
   const Tensor batch = Tensor::Of<float>({1, shape[0], shape[1], shape[2]}, image.values<float>());
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, predictor->Run({{input, &batch}}));
-  const Shape& map = outputs[0].shape();
-  if (map.rank() != 4 || map[1] < 2) {
+  const Shape& scores = outputs[0].shape();
+  if (scores.rank() != 4 || scores[1] < 2 || scores.num_elements() == 0 || outputs[0].dtype() != DType::kFloat32) {
     return absl::FailedPreconditionError(absl::StrCat(
         model.path, ": the output '", predictor->outputs()[0], "' is ", outputs[0].type().ToString(),
         "; a score map is f32[1, classes, h, w] of two classes or more: write its dense layers as convolutions"));
   }
-  return Tensor::Of<float>({map[1], map[2], map[3]}, outputs[0].values<float>());
+  ScoreMap map;
+  map.scores = Tensor::Of<float>({scores[1], scores[2], scores[3]}, outputs[0].values<float>());
+  GRADUS_RETURN_IF_ERROR(FindPlaces(model, predictor->outputs()[0], shape, &map));
+  return map;
 }
 
 Tensor LogOdds(const Tensor& scores) {
@@ -71,17 +118,13 @@ Tensor LogOdds(const Tensor& scores) {
   return odds;
 }
 
-int64_t StepOf(int64_t image, int64_t window, int64_t places) {
-  return places > 1 ? (image - window) / (places - 1) : 0;
-}
-
-std::vector<Sighting> FindSightings(const Tensor& scores, const Shape& window, const Shape& image) {
-  const Shape& shape = scores.shape();
-  const int64_t step_y = StepOf(image[1], window[1], shape[1]), step_x = StepOf(image[2], window[2], shape[2]);
+std::vector<Sighting> FindSightings(const ScoreMap& map, const Shape& window) {
+  const Shape& shape = map.scores.shape();
   std::vector<Sighting> all;
   for (int64_t i = 0; i < shape.num_elements(); ++i) {
     const int64_t y = i / shape[2] % shape[1], x = i % shape[2];
-    all.push_back({i / (shape[1] * shape[2]), y * step_y, x * step_x, scores.values<float>()[i]});
+    all.push_back({i / (shape[1] * shape[2]), WindowAt(map.y, y, window[1]), WindowAt(map.x, x, window[2]),
+                   map.scores.values<float>()[i]});
   }
   std::stable_sort(all.begin(), all.end(), [](const Sighting& a, const Sighting& b) { return a.score > b.score; });
   std::vector<Sighting> found;
@@ -95,19 +138,19 @@ std::vector<Sighting> FindSightings(const Tensor& scores, const Shape& window, c
   return found;
 }
 
-Tensor MapOverImage(const Tensor& scores, int64_t label, const Shape& window, const Shape& image) {
-  const Shape& shape = scores.shape();
-  const int64_t step_y = std::max<int64_t>(1, StepOf(image[1], window[1], shape[1]));
-  const int64_t step_x = std::max<int64_t>(1, StepOf(image[2], window[2], shape[2]));
-  const int64_t first_y = (window[1] - step_y) / 2, first_x = (window[2] - step_x) / 2;  // pixels of place (0, 0)
-  Tensor map(TensorType{DType::kFloat32, {1, image[1], image[2]}});
-  for (int64_t y = first_y; y < std::min(image[1], first_y + shape[1] * step_y); ++y) {
-    for (int64_t x = first_x; x < std::min(image[2], first_x + shape[2] * step_x); ++x) {
-      const int64_t place = (label * shape[1] + (y - first_y) / step_y) * shape[2] + (x - first_x) / step_x;
-      map.values<float>()[y * image[2] + x] = scores.values<float>()[place];
+Tensor MapOverImage(const ScoreMap& map, int64_t label, const Shape& image) {
+  const Shape& shape = map.scores.shape();
+  Tensor over(TensorType{DType::kFloat32, {1, image[1], image[2]}});
+  for (int64_t y = 0; y < image[1]; ++y) {
+    const int64_t row = PlaceAt(map.y, y);
+    if (row < 0 || row >= shape[1]) continue;
+    for (int64_t x = 0; x < image[2]; ++x) {
+      const int64_t column = PlaceAt(map.x, x);
+      if (column < 0 || column >= shape[2]) continue;
+      over.values<float>()[y * image[2] + x] = map.scores.values<float>()[(label * shape[1] + row) * shape[2] + column];
     }
   }
-  return map;
+  return over;
 }
 
 Tensor MakeScene(absl::Span<const Tensor> examples, float least, int64_t height, int64_t width, uint64_t seed) {

@@ -15,17 +15,26 @@
 
 namespace gradus {
 
-// The first output of `model` for one image f32[C, H, W], its only input: f32[classes, h, w]. The weights are those of
-// `weights`, a checkpoint's folder or a .safetensors file with the same variables, of the same shapes or of others with
-// as many elements (InitFrom.reshape).
-absl::StatusOr<Tensor> ScoreMap(const LoadedModel& model, const std::string& weights, const Tensor& image, int threads);
+// Where the places of a map lie in the image, along one dimension: the middle of what place i sees is at pixel
+// middle + i x step, and places are step apart.
+struct MapAxis {
+  double middle = 0, step = 1;
+};
+
+struct ScoreMap {
+  Tensor scores;  // f32[classes, h, w]
+  MapAxis y, x;
+};
+
+// The first output of `model` for one image f32[C, H, W], its only input. The weights are those of `weights`, a
+// checkpoint's folder or a .safetensors file with the same variables, of the same shapes or of others with as many
+// elements (InitFrom.reshape). Where its places lie is what they see of the image (graph/receptive_field.h).
+absl::StatusOr<ScoreMap> ScoreImage(const LoadedModel& model, const std::string& weights, const Tensor& image,
+                                    int threads);
 
 // For each class and place the logarithm of its odds by softmax, log(p / (1 - p)) = its score minus the log-sum-exp of
 // the others: above 0 where the class is likelier than all others together. At least two classes.
 Tensor LogOdds(const Tensor& scores);
-
-// How places of a map lie in the image, along one dimension: window i begins at pixel i x step. 0: there is one only.
-int64_t StepOf(int64_t image, int64_t window, int64_t places);
 
 // A class seen somewhere. Pixels of the image; the window's first.
 struct Sighting {
@@ -34,11 +43,11 @@ struct Sighting {
 };
 // The places with the highest score of any class, best first, none nearer to a better one than half a window in both
 // dimensions, down to half of the best score. `window`: [C, H, W] that the classifier was trained on.
-std::vector<Sighting> FindSightings(const Tensor& scores, const Shape& window, const Shape& image);
+std::vector<Sighting> FindSightings(const ScoreMap& map, const Shape& window);
 
-// A class's map in the image's size, f32[1, H, W]: each pixel has the score of the window whose middle is nearest, and
-// 0 where that is more than half a step away.
-Tensor MapOverImage(const Tensor& scores, int64_t label, const Shape& window, const Shape& image);
+// A class's map in the image's size, f32[1, H, W]: each pixel has the score of the place whose middle is nearest, and 0
+// where that is more than half a step away.
+Tensor MapOverImage(const ScoreMap& map, int64_t label, const Shape& image);
 
 // An image of [C, height, width], `least` everywhere, with the examples (images that fit) at random places that do not
 // overlap where there is room. Where they do, the larger number stays.

@@ -2,14 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "core/check.h"
-#include "core/file.h"
-#include "core/status_macros.h"
-#include "data/png.h"
-#include "examples/command_line.h"
 
 namespace gradus {
 namespace {
@@ -43,8 +38,8 @@ float At(const Tensor& image, int64_t c, int64_t y, int64_t x) {
 
 }  // namespace
 
-Range RangeOf(absl::Span<const Tensor> images) {
-  Range range = {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+ShadeRange RangeOf(absl::Span<const Tensor> images) {
+  ShadeRange range = {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
   for (const Tensor& image : images) {
     for (float value : image.values<float>()) {
       if (!std::isfinite(value)) continue;
@@ -52,22 +47,22 @@ Range RangeOf(absl::Span<const Tensor> images) {
       range.largest = std::max(range.largest, value);
     }
   }
-  return range.least <= range.largest ? range : Range{};
+  return range.least <= range.largest ? range : ShadeRange{};
 }
 
-Range RangeOf(const Tensor& image) { return RangeOf(absl::MakeConstSpan(&image, 1)); }
+ShadeRange RangeOf(const Tensor& image) { return RangeOf(absl::MakeConstSpan(&image, 1)); }
 
-Tensor ToShades(const Tensor& image, const Range& range) {
+Tensor ToShades(const Tensor& image, const ShadeRange& range) {
   const double width = double{range.largest} - range.least;
   return Mapped(image, [&](float v) { return width > 0 ? Clamped((double{v} - range.least) / width) : 0.0f; });
 }
 
-Tensor ToSignedShades(const Tensor& image, const Range& range) {
+Tensor ToSignedShades(const Tensor& image, const ShadeRange& range) {
   const double most = std::max(std::abs(range.least), std::abs(range.largest));
   return Mapped(image, [&](float v) { return most > 0 ? Clamped(0.5 + 0.5 * v / most) : 0.5f; });
 }
 
-Tensor ToHeat(const Tensor& image, const Range& range) {
+Tensor ToHeat(const Tensor& image, const ShadeRange& range) {
   const Tensor shades = ToShades(image, range);
   return Made(3, image.shape()[1], image.shape()[2], [&](int64_t c, int64_t y, int64_t x) {
     return Clamped(3.0 * At(shades, 0, y, x) - static_cast<double>(c));
@@ -84,6 +79,13 @@ Box NonzeroBox(const Tensor& image) {
     left = std::min(left, x), right = std::max(right, x);
   }
   return bottom < 0 ? Box{} : Box{top, left, bottom - top + 1, right - left + 1};
+}
+
+Box Union(const Box& a, const Box& b) {
+  if (a.height == 0 || a.width == 0) return b;
+  if (b.height == 0 || b.width == 0) return a;
+  const int64_t y = std::min(a.y, b.y), x = std::min(a.x, b.x);
+  return {y, x, std::max(a.y + a.height, b.y + b.height) - y, std::max(a.x + a.width, b.x + b.width) - x};
 }
 
 Box Widened(const Box& box, int64_t height, int64_t width, const Shape& image) {
@@ -116,15 +118,6 @@ Tensor ToRgb(const Tensor& image) {
   const bool is_rgb = image.shape()[0] == 3;
   return Made(3, image.shape()[1], image.shape()[2],
               [&](int64_t c, int64_t y, int64_t x) { return At(image, is_rgb ? c : 0, y, x); });
-}
-
-absl::Status WriteGrid(const CaptionedImages& captioned, absl::string_view output) {
-  GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(captioned));
-  GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(output), png));
-  std::printf("%s: %lld x %lld pixels\n", std::string(output).c_str(), static_cast<long long>(picture.shape()[2]),
-              static_cast<long long>(picture.shape()[1]));
-  return absl::OkStatus();
 }
 
 }  // namespace gradus

@@ -3,30 +3,25 @@
 #define GRADUS_EXAMPLES_SHADES_H_
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/tensor.h"
-#include "examples/image_grid.h"
 
 namespace gradus {
 
 // The least and the largest of finite numbers; 0 and 0 when there are none.
-struct Range {
+struct ShadeRange {
   float least = 0, largest = 0;
 };
-Range RangeOf(absl::Span<const Tensor> images);
-Range RangeOf(const Tensor& image);
+ShadeRange RangeOf(absl::Span<const Tensor> images);
+ShadeRange RangeOf(const Tensor& image);
 
 // `range` becomes 0...1, what is outside is clamped. A range of one number becomes 0.
-Tensor ToShades(const Tensor& image, const Range& range);
+Tensor ToShades(const Tensor& image, const ShadeRange& range);
 // Numbers with a sign: 0 becomes a middle grey, the largest magnitude of `range` black or white.
-Tensor ToSignedShades(const Tensor& image, const Range& range);
+Tensor ToSignedShades(const Tensor& image, const ShadeRange& range);
 // f32[1, H, W] to colours f32[3, H, W]: black, red, yellow, white from the least to the largest.
-Tensor ToHeat(const Tensor& image, const Range& range);
+Tensor ToHeat(const Tensor& image, const ShadeRange& range);
 
 // A part of an image. Pixels.
 struct Box {
@@ -34,6 +29,8 @@ struct Box {
 };
 // The smallest with all numbers other than 0; empty when there are none.
 Box NonzeroBox(const Tensor& image);
+// The smallest that holds both; an empty one holds nothing.
+Box Union(const Box& a, const Box& b);
 // At least so large as asked for, as far as that fits into the image f32[C, H, W]; its middle moves as little as that
 // takes.
 Box Widened(const Box& box, int64_t height, int64_t width, const Shape& image);
@@ -45,10 +42,6 @@ Tensor Resized(const Tensor& image, int64_t height, int64_t width);
 Tensor Channel(const Tensor& image, int64_t c);
 // Three channels: a grey image as colours, one of colours as it is.
 Tensor ToRgb(const Tensor& image);
-
-// Draws the grid and writes it as a PNG file. The size of the picture goes to stdout in a line that starts with the
-// file's name.
-absl::Status WriteGrid(const CaptionedImages& captioned, absl::string_view output);
 
 }  // namespace gradus
 

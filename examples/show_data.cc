@@ -1,7 +1,6 @@
 // Draws training examples: see kUsage.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -13,12 +12,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/file.h"
 #include "core/human.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
-#include "data/png.h"
+#include "examples/class_name.h"
 #include "examples/command_line.h"
+#include "examples/evaluation_data.h"
 #include "examples/image_grid.h"
 #include "examples/training_data.h"
 #include "train/training_file.h"
@@ -39,6 +38,7 @@ Exit code: 0, 1 after an error, 2 for wrong flags.)";
 }  // namespace
 
 ABSL_FLAG(std::string, config, "", "training file (gradus.Training as text)");
+ABSL_FLAG(std::string, stage, "", "of a training file with stages: which one");
 ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets start from; empty: the current one");
 ABSL_FLAG(std::string, output, "data.png", "PNG file to write");
 ABSL_FLAG(int64_t, count, 64, "examples to draw");
@@ -74,19 +74,12 @@ absl::StatusOr<CaptionedImages> ReadExamples(Loader* loader, const DrawnColumns&
   CaptionedImages captioned;
   for (int64_t i = 0; i < count; ++i) {
     GRADUS_ASSIGN_OR_RETURN(const Batch* batch, loader->Next());
-    for (const SkippedExample& skipped : batch->skipped) {
-      std::fprintf(stderr, "left out: %s\n", skipped.message.c_str());
-    }
+    TellSkipped(*batch);
     Tensor image(loader->columns()[drawn.image].type);  // without the batch's dimension of 1
     std::memcpy(image.data(), batch->columns[drawn.image].data(), image.bytes());
     captioned.images.push_back(std::move(image));
-    std::string caption;
-    if (drawn.label >= 0) {
-      const int64_t label = batch->columns[drawn.label].values<int32_t>()[0];
-      const bool named = label >= 0 && label < static_cast<int64_t>(names.size());
-      caption = named ? names[label] : absl::StrCat(label);
-    }
-    captioned.captions.push_back(std::move(caption));
+    captioned.captions.push_back(drawn.label < 0 ? ""
+                                                 : ClassName(names, batch->columns[drawn.label].values<int32_t>()[0]));
   }
   return captioned;
 }
@@ -95,8 +88,9 @@ absl::StatusOr<int> ShowData(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(RequireFlags({"config", "output"}));
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("count", absl::GetFlag(FLAGS_count), 1));
-  GRADUS_ASSIGN_OR_RETURN(const TrainingFile file,
-                          LoadTrainingFile(UserPath(absl::GetFlag(FLAGS_config)), absl::GetFlag(FLAGS_set).values));
+  GRADUS_ASSIGN_OR_RETURN(
+      const TrainingFile file,
+      LoadTraining(absl::GetFlag(FLAGS_config), absl::GetFlag(FLAGS_set).values, absl::GetFlag(FLAGS_stage)));
   GRADUS_ASSIGN_OR_RETURN(const std::unique_ptr<Loader> loader,
                           OpenTrainingData(file, absl::GetFlag(FLAGS_data_dir), /*batch_size=*/1));
   GRADUS_ASSIGN_OR_RETURN(const DrawnColumns drawn, ChooseColumns(loader->columns()));
@@ -104,14 +98,10 @@ absl::StatusOr<int> ShowData(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(CheckFlagRange("count", absl::GetFlag(FLAGS_count), 1, kMostGridPixels / pixels));
   const int64_t count = std::min(absl::GetFlag(FLAGS_count), loader->num_examples());
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages captioned, ReadExamples(loader.get(), drawn, count));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(captioned));
-  GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  const std::string output = absl::GetFlag(FLAGS_output);
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(output), png));
-  std::printf("%s: %s of %s training examples, %s each, %lld x %lld pixels\n", output.c_str(),
-              HumanCount(count).c_str(), HumanCount(loader->num_examples()).c_str(),
-              loader->columns()[drawn.image].type.ToString().c_str(), static_cast<long long>(picture.shape()[2]),
-              static_cast<long long>(picture.shape()[1]));
+  GRADUS_RETURN_IF_ERROR(
+      WriteImageGrid(captioned, absl::GetFlag(FLAGS_output),
+                     absl::StrCat(HumanCount(count), " of ", HumanCount(loader->num_examples()), " training examples, ",
+                                  loader->columns()[drawn.image].type.ToString(), " each")));
   return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/file.h"
 #include "core/glob.h"
 #include "core/human.h"
 #include "core/status_macros.h"
@@ -34,13 +35,17 @@ constexpr char kUsage[] =
 The bars are the logarithm of the root mean square: each letter is a factor of 10^(1/4). With an `init_from` in the
 training file the gradients are those at these weights.
 
-The last line on stdout is a JSON object: the root mean squares of the first and the last parameter, and first / last.
+The last line on stdout is a JSON object: the root mean squares of the first and the last parameter, and first / last;
+null for what is not finite.
 
 Exit code: 0, 1 after an error, 2 for wrong flags.)";
 
 }  // namespace
 
 ABSL_FLAG(std::string, config, "", "training file (gradus.Training as text)");
+ABSL_FLAG(std::string, stage, "", "of a training file with stages: which one");
+ABSL_FLAG(std::string, run_dir, "",
+          "of a stage that starts from an earlier one: the folder of the run that has trained that");
 ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets start from; empty: the current one");
 ABSL_FLAG(std::string, match, "**/weights", "which parameters to show (a pattern as in param_group)");
 ABSL_FLAG(gradus::RepeatedFlag, set, {}, "path.to.field=value: overrides a field of the training file; repeatable");
@@ -56,7 +61,14 @@ absl::StatusOr<std::vector<GradientNorm>> Measure(const TrainingFile& file) {
   LearnerOptions options;
   options.training_source = file.source;
   options.input_dims = binding.input_dims();
-  GRADUS_ASSIGN_OR_RETURN(const std::vector<GradientNorm> all, MeasureGradients(file, options, binding.Feeds(*batch)));
+  const std::string run = UserPath(absl::GetFlag(FLAGS_run_dir));
+  for (const InitFrom& init : file.training.init_from()) {
+    if (!init.has_stage() || !run.empty()) continue;
+    return WrongFlags(absl::StrCat("stage '", file.stage, "' starts from stage '", init.stage(),
+                                   "'; --run_dir says in which run that was trained"));
+  }
+  GRADUS_ASSIGN_OR_RETURN(const std::vector<GradientNorm> all,
+                          MeasureGradients(file, options, binding.Feeds(*batch), JoinPath(run, "stages")));
   std::vector<std::string> names;
   for (const GradientNorm& norm : all) names.push_back(norm.parameter);
   const absl::StatusOr<std::vector<size_t>> matches = MatchNames(absl::GetFlag(FLAGS_match), names, "parameter");
@@ -71,28 +83,38 @@ void Print(const std::vector<GradientNorm>& norms) {
   constexpr double kPerDecade = 4;  // letters of a bar for a factor of 10
   double least = INFINITY;
   for (const GradientNorm& norm : norms) {
-    if (norm.rms() > 0) least = std::min(least, norm.rms());
+    if (norm.rms() > 0 && std::isfinite(norm.rms())) least = std::min(least, norm.rms());
   }
   TextTable table(
       {TextTable::Align::kLeft, TextTable::Align::kRight, TextTable::Align::kRight, TextTable::Align::kLeft});
   table.Add({"parameter", "elements", "rms", "log rms"});
   table.AddRule();
   for (const GradientNorm& norm : norms) {
-    const double bar = norm.rms() > 0 ? 1 + kPerDecade * std::log10(norm.rms() / least) : 0;
-    table.Add({norm.parameter, HumanCount(norm.elements), absl::StrFormat("%.2e", norm.rms()),
-               std::string(static_cast<size_t>(std::lround(bar)), '#')});
+    std::string bar;
+    if (!std::isfinite(norm.rms())) {
+      bar = "not finite";
+    } else if (norm.rms() > 0) {
+      bar.assign(static_cast<size_t>(std::lround(1 + kPerDecade * std::log10(norm.rms() / least))), '#');
+    }
+    table.Add({norm.parameter, HumanCount(norm.elements), absl::StrFormat("%.2e", norm.rms()), bar});
   }
   const double first = norms.front().rms(), last = norms.back().rms();
-  nlohmann::ordered_json json = {{"first", first}, {"last", last}};
-  json["first_to_last"] = last > 0 ? nlohmann::ordered_json(first / last) : nlohmann::ordered_json();
+  nlohmann::ordered_json json;
+  const auto number = [](double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();  // null
+  };
+  json["first"] = number(first);
+  json["last"] = number(last);
+  json["first_to_last"] = last > 0 ? number(first / last) : nlohmann::ordered_json();
   std::printf("%s\n%s\n", table.ToString().c_str(), json.dump().c_str());
 }
 
 absl::StatusOr<int> ShowGradients(const std::vector<std::string>& arguments) {
   GRADUS_RETURN_IF_ERROR(RefuseArguments(arguments));
   GRADUS_RETURN_IF_ERROR(RequireFlags({"config", "match"}));
-  GRADUS_ASSIGN_OR_RETURN(const TrainingFile file,
-                          LoadTrainingFile(UserPath(absl::GetFlag(FLAGS_config)), absl::GetFlag(FLAGS_set).values));
+  GRADUS_ASSIGN_OR_RETURN(
+      const TrainingFile file,
+      LoadTraining(absl::GetFlag(FLAGS_config), absl::GetFlag(FLAGS_set).values, absl::GetFlag(FLAGS_stage)));
   GRADUS_ASSIGN_OR_RETURN(const std::vector<GradientNorm> norms, Measure(file));
   Print(norms);
   return 0;

@@ -1,9 +1,9 @@
 // Draws what a trained model makes: see kUsage.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,11 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/file.h"
-#include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "data/loader.h"
-#include "data/png.h"
 #include "examples/command_line.h"
 #include "examples/evaluation_data.h"
 #include "examples/image_grid.h"
@@ -82,9 +79,9 @@ absl::StatusOr<std::vector<Shape>> ImageShapes(const Model& model) {
   return shapes;
 }
 
-// The first rows of a tensor as images.
-absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor& tensor, int64_t count,
-                                           const std::vector<Shape>& shapes) {
+// Rows of a tensor as images.
+absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor& tensor,
+                                           absl::Span<const int64_t> rows, const std::vector<Shape>& shapes) {
   const Shape& whole = tensor.shape();
   if (tensor.dtype() != DType::kFloat32 || whole.rank() < 2 || whole.num_elements() == 0) {
     return absl::InvalidArgumentError(
@@ -103,7 +100,7 @@ absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor
     shape = *fits;
   }
   std::vector<Tensor> images;
-  for (int64_t i = 0; i < std::min(count, whole[0]); ++i) {
+  for (int64_t i : rows) {
     Tensor& image = images.emplace_back(TensorType{DType::kFloat32, shape});
     std::memcpy(image.data(), tensor.values<float>().data() + i * elements, image.bytes());
   }
@@ -113,15 +110,11 @@ absl::StatusOr<std::vector<Tensor>> Images(const std::string& name, const Tensor
 absl::StatusOr<CaptionedImages> DrawnWeights(const TrainedModel& trained) {
   const std::string name = absl::GetFlag(FLAGS_weights);
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Shape> shapes, ImageShapes(trained.file.model.model.model()));
-  const absl::StatusOr<Tensor> value = trained.checkpoint.ReadModel(name);
-  if (absl::IsNotFound(value.status())) {
-    std::vector<std::string> names;
-    for (const StoredTensor& tensor : trained.checkpoint.model().tensors()) names.push_back(tensor.name);
-    return absl::NotFoundError(absl::StrCat("the model has no variable '", name, "'", Suggestion(name, names)));
-  }
-  GRADUS_RETURN_IF_ERROR(value.status());
+  GRADUS_ASSIGN_OR_RETURN(const Tensor value, ReadVariable(trained.checkpoint, name));
+  std::vector<int64_t> rows(value.shape().rank() == 0 ? 0 : std::min(absl::GetFlag(FLAGS_count), value.shape()[0]));
+  std::iota(rows.begin(), rows.end(), 0);
   CaptionedImages drawn;
-  GRADUS_ASSIGN_OR_RETURN(drawn.images, Images(name, *value, absl::GetFlag(FLAGS_count), shapes));
+  GRADUS_ASSIGN_OR_RETURN(drawn.images, Images(name, value, rows, shapes));
   drawn.captions.resize(drawn.images.size());
   return drawn;
 }
@@ -176,13 +169,18 @@ absl::StatusOr<CaptionedImages> DrawnLayers(TrainedModel trained) {
     ++predictor->session().state().step;  // other draws in each pass
   }
 
-  const int64_t examples = std::min(batch->num_examples, absl::GetFlag(FLAGS_count));
+  TellSkipped(*batch);
+  std::vector<int64_t> rows;  // padding and what could not be read have a weight of 0
+  for (int64_t i = 0; i < batch->weights.shape()[0]; ++i) {
+    if (batch->weights.values<float>()[i] != 0) rows.push_back(i);
+  }
+  if (rows.empty()) return absl::DataLossError("the first examples cannot be read; give a larger --count");
   std::vector<std::vector<Tensor>> columns;
   for (const std::string& name : layers) {
     const auto input = std::find_if(all.begin(), all.end(), [&name](const InputFeed& f) { return f.input == name; });
     const auto output = std::find(predictor->outputs().begin(), predictor->outputs().end(), name);
     const Tensor& tensor = input != all.end() ? *input->value : outputs[output - predictor->outputs().begin()];
-    GRADUS_ASSIGN_OR_RETURN(columns.emplace_back(), Images(name, tensor, examples, shapes));
+    GRADUS_ASSIGN_OR_RETURN(columns.emplace_back(), Images(name, tensor, rows, shapes));
     if (columns.back()[0].type() == columns[0][0].type()) continue;
     return absl::InvalidArgumentError(absl::StrCat("'", layers[0], "' and '", name, "' are images of two sizes, ",
                                                    columns[0][0].shape().ToString(), " and ",
@@ -209,17 +207,14 @@ absl::StatusOr<int> ShowOutputs(const std::vector<std::string>& arguments) {
   if (weights && !absl::GetFlag(FLAGS_layers).empty()) {
     return WrongFlags("--layers and --weights are both given; give one of them");
   }
+  if (weights) GRADUS_RETURN_IF_ERROR(RefuseFlags({"passes"}, "with --weights"));
   GRADUS_ASSIGN_OR_RETURN(TrainedModel trained,
                           OpenTrainedModel(absl::GetFlag(FLAGS_checkpoint), absl::GetFlag(FLAGS_run_dir)));
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages drawn,
                           weights ? DrawnWeights(trained) : DrawnLayers(std::move(trained)));
-  GRADUS_ASSIGN_OR_RETURN(const Tensor picture, DrawImageGrid(drawn));
-  GRADUS_ASSIGN_OR_RETURN(const std::string png, EncodePng(picture));
-  const std::string output = absl::GetFlag(FLAGS_output);
-  GRADUS_RETURN_IF_ERROR(WriteFileAtomically(UserPath(output), png));
-  std::printf("%s: %lld images, %s each, %lld x %lld pixels\n", output.c_str(),
-              static_cast<long long>(drawn.images.size()), drawn.images[0].type().ToString().c_str(),
-              static_cast<long long>(picture.shape()[2]), static_cast<long long>(picture.shape()[1]));
+  GRADUS_RETURN_IF_ERROR(
+      WriteImageGrid(drawn, absl::GetFlag(FLAGS_output),
+                     absl::StrCat(drawn.images.size(), " images, ", drawn.images[0].type().ToString(), " each")));
   return 0;
 }
 

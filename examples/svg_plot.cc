@@ -126,7 +126,8 @@ class Drawing {
  private:
   static double Distance(const std::vector<double>& ticks) { return ticks.size() > 1 ? ticks[1] - ticks[0] : 1; }
   static std::string LabelOf(const Axis& axis, const std::vector<double>& ticks, double tick) {
-    return axis.logarithmic ? absl::StrFormat("%g", tick) : TickLabel(tick, Distance(ticks));
+    const bool powers = axis.logarithmic && ticks.back() >= 4 * ticks.front();
+    return powers ? absl::StrFormat("%g", tick) : TickLabel(tick, Distance(ticks));
   }
 
   // Leaves room for the labels at the left.

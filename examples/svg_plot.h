@@ -62,7 +62,8 @@ struct Chart {
 std::string DrawChart(const Chart& chart);
 
 // At most about `most` round numbers in the range, ascending: 1, 2 or 5 times a power of ten apart. On a logarithmic
-// axis powers of ten, or of the thinned powers, or 1, 2 and 5 times them where there are few.
+// axis powers of ten, or of the thinned powers, or 1, 2 and 5 times them where there are few; where less than two of
+// those are in the range, round numbers as on any axis.
 std::vector<double> Ticks(Range range, int most, bool logarithmic = false);
 
 // "0.001", "25", "1e+06": the shortest that tells ticks of this distance apart.

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/file.h"
+#include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "core/text_proto.h"
 #include "examples/command_line.h"
@@ -46,6 +47,13 @@ absl::StatusOr<TrainedModel> OpenTrainedModel(absl::string_view checkpoint, absl
                       std::move(evaluation),
                       field,
                       {state.class_name().begin(), state.class_name().end()}};
+}
+
+absl::StatusOr<Tensor> ReadVariable(const Checkpoint& checkpoint, const std::string& name) {
+  if (checkpoint.model().Find(name) != nullptr) return checkpoint.ReadModel(name);
+  std::vector<std::string> names;
+  for (const StoredTensor& tensor : checkpoint.model().tensors()) names.push_back(tensor.name);
+  return absl::NotFoundError(absl::StrCat("the model has no variable '", name, "'", Suggestion(name, names)));
 }
 
 absl::StatusOr<std::shared_ptr<VariableStore>> DeclareVariables(const TrainedModel& trained,

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/shape.h"
+#include "core/tensor.h"
 #include "graph/variables.h"
 #include "proto/data.pb.h"
 #include "train/checkpoint.h"
@@ -36,6 +37,9 @@ struct TrainedModel {
 // Opens the checkpoint that the flags --checkpoint and --run_dir name: exactly one of them is given, else WrongFlags.
 // Of a run it is the newest whole checkpoint; damaged ones are told on stderr.
 absl::StatusOr<TrainedModel> OpenTrainedModel(absl::string_view checkpoint, absl::string_view run_dir);
+
+// A variable that a checkpoint's model file has. NotFound with the nearest name.
+absl::StatusOr<Tensor> ReadVariable(const Checkpoint& checkpoint, const std::string& name);
 
 // A store that knows the variables of the checkpoint as the model declares them, also those that only training needs,
 // so that RestoreVariables finds neither too few nor too many. `input_dims`: one example's dimensions of inputs that

@@ -49,13 +49,7 @@ absl::Status NeedsLayer(const PictureOptions& options) {
 // The weights of a layer as images, f32[C, H, W] with 1 or 3 channels each.
 absl::StatusOr<std::vector<Tensor>> ReadFilters(const Viewer& viewer, const std::string& layer) {
   const std::string name = absl::StrCat(layer, "/weights");
-  const Checkpoint& checkpoint = viewer.trained().checkpoint;
-  if (checkpoint.model().Find(name) == nullptr) {
-    std::vector<std::string> names;
-    for (const StoredTensor& tensor : checkpoint.model().tensors()) names.push_back(tensor.name);
-    return absl::NotFoundError(absl::StrCat("the checkpoint has no '", name, "'", Suggestion(name, names)));
-  }
-  GRADUS_ASSIGN_OR_RETURN(const Tensor weights, checkpoint.ReadModel(name));
+  GRADUS_ASSIGN_OR_RETURN(const Tensor weights, ReadVariable(viewer.trained().checkpoint, name));
   const Shape &shape = weights.shape(), &image = viewer.input().type.shape;
   Shape one;
   if (shape.rank() == 4 && (shape[1] == 1 || shape[1] == 3)) one = Shape{shape[1], shape[2], shape[3]};
@@ -79,7 +73,7 @@ absl::StatusOr<std::vector<Tensor>> ReadFilters(const Viewer& viewer, const std:
 absl::StatusOr<CaptionedImages> DrawFilters(Viewer* viewer, const PictureOptions& options) {
   GRADUS_RETURN_IF_ERROR(NeedsLayer(options));
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> filters, ReadFilters(*viewer, options.layer));
-  const Range range = RangeOf(filters);
+  const ShadeRange range = RangeOf(filters);
   CaptionedImages grid;
   for (size_t i = 0; i < filters.size(); ++i) {
     grid.images.push_back(ToSignedShades(filters[i], range));
@@ -100,7 +94,7 @@ absl::StatusOr<CaptionedImages> DrawFeatures(Viewer* viewer, const PictureOption
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> images, viewer->Images(options.files, 1));
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> values, view.Forward(images));
   const int64_t height = view.image_shape()[1], width = view.image_shape()[2];
-  const Range range = RangeOf(values[0]);
+  const ShadeRange range = RangeOf(values[0]);
   CaptionedImages grid;
   grid.images.push_back(ToRgb(ToShades(images[0], RangeOf(images[0]))));
   grid.captions.push_back("image");
@@ -115,7 +109,7 @@ absl::StatusOr<CaptionedImages> DrawFeatures(Viewer* viewer, const PictureOption
 
 // Two rows: patches of images, and what comes back to them.
 void AddRows(const std::vector<Strongest>& strongest, const std::vector<Projection>& projections, int64_t unit,
-             int64_t height, int64_t width, const Range& range, CaptionedImages* grid) {
+             int64_t height, int64_t width, const ShadeRange& range, CaptionedImages* grid) {
   const auto columns = static_cast<size_t>(grid->columns);
   for (const bool picture : {false, true}) {
     for (size_t i = 0; i < columns; ++i) {
@@ -152,13 +146,13 @@ absl::StatusOr<CaptionedImages> DrawDeconvolution(Viewer* viewer, const PictureO
   std::vector<std::vector<Projection>> projections;
   int64_t height = 1, width = 1;
   CaptionedImages grid;
-  Range range = RangeOf(strongest[0][0].image);
+  ShadeRange range = RangeOf(strongest[0][0].image);
   for (const std::vector<Strongest>& of_unit : strongest) {
     GRADUS_ASSIGN_OR_RETURN(std::vector<Projection> projected, Project(&view, &field, of_unit));
     for (size_t i = 0; i < projected.size(); ++i) {
       height = std::max(height, projected[i].field.height);
       width = std::max(width, projected[i].field.width);
-      const Range own = RangeOf(of_unit[i].image);
+      const ShadeRange own = RangeOf(of_unit[i].image);
       range = {std::min(range.least, own.least), std::max(range.largest, own.largest)};
     }
     grid.columns = std::max<int64_t>(grid.columns, static_cast<int64_t>(projected.size()));
@@ -208,7 +202,7 @@ absl::StatusOr<Looked> LookAt(const Viewer& viewer, NetworkView* view, const Pic
 CaptionedImages BelowEachOther(const Looked& looked, std::vector<Tensor> pictures, std::vector<std::string> captions) {
   CaptionedImages grid;
   grid.columns = static_cast<int64_t>(looked.images.size());
-  const Range range = RangeOf(looked.images);
+  const ShadeRange range = RangeOf(looked.images);
   for (const Tensor& image : looked.images) grid.images.push_back(ToRgb(ToShades(image, range)));
   grid.captions = looked.captions;
   for (const Tensor& picture : pictures) grid.images.push_back(ToRgb(picture));
@@ -257,7 +251,7 @@ absl::StatusOr<CaptionedImages> DrawOcclusion(Viewer* viewer, const PictureOptio
   for (size_t i = 0; i < looked.images.size(); ++i) {
     occlusion.fill = MeanOf(absl::MakeConstSpan(&looked.images[i], 1));
     GRADUS_ASSIGN_OR_RETURN(const Tensor map, OcclusionMap(&view, looked.images[i], looked.places[i], occlusion));
-    const Range range = RangeOf(map);
+    const ShadeRange range = RangeOf(map);
     pictures.push_back(ToShades(map, range));
     captions.push_back(absl::StrFormat("%.2g..%.2g", range.least, range.largest));
   }
@@ -266,10 +260,18 @@ absl::StatusOr<CaptionedImages> DrawOcclusion(Viewer* viewer, const PictureOptio
 
 // ---- maximize
 
+// What any of the units sees of the image; all of it where nothing says so.
+Box BoxAround(absl::Span<const Tensor> reached) {
+  Box box;
+  for (const Tensor& image : reached) box = Union(box, NonzeroBox(image));
+  const Shape& shape = reached[0].shape();
+  return box.height == 0 ? Box{0, 0, shape[1], shape[2]} : box;
+}
+
 absl::StatusOr<CaptionedImages> DrawMaximized(Viewer* viewer, const PictureOptions& options) {
   // The range of real images is the range of those that are made.
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> real, viewer->Images({}, 32));
-  const Range range = RangeOf(real);
+  const ShadeRange range = RangeOf(real);
   NetworkView::Options setup = LayerOptions(options, 8);
   setup.before_activation = true;
   setup.ascent =
@@ -290,8 +292,7 @@ absl::StatusOr<CaptionedImages> DrawMaximized(Viewer* viewer, const PictureOptio
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Maximized> maximized,
                           MaximizeActivations(&view, starts, places, options.steps));
   GRADUS_ASSIGN_OR_RETURN(const std::vector<Tensor> reached, field.Backward(starts, seeds));
-  Box box = NonzeroBox(reached[0]);  // all units of a layer see as much
-  box = Widened(box, 1, 1, view.image_shape());
+  const Box box = BoxAround(reached);
   CaptionedImages grid;
   for (size_t i = 0; i < units.size(); ++i) {
     grid.images.push_back(ToShades(Crop(maximized[i].image, box), range));

@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "examples/class_name.h"
 #include "examples/evaluation_data.h"
 #include "examples/image_views.h"
 #include "train/model_variables.h"
@@ -30,11 +31,10 @@ absl::StatusOr<NetworkView> Viewer::View(NetworkView::Options options) {
 absl::StatusOr<Viewer::Data> Viewer::OpenData() const {
   constexpr int64_t kBatch = 32;
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Loader> loader, OpenEvaluationData(trained_, data_dir_, kBatch));
-  for (size_t i = 0; i < loader->columns().size(); ++i) {
-    if (loader->columns()[i].name == input_.column) return Data{std::move(loader), static_cast<int>(i)};
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("the evaluation data have no column '", input_.column, "' for input '", input_.name, "'"));
+  GRADUS_ASSIGN_OR_RETURN(const int column,
+                          FindColumn(trained_, *loader, input_.column, input_.type.dtype, input_.type.shape.dims(),
+                                     absl::StrCat("input '", input_.name, "' needs it")));
+  return Data{std::move(loader), column};
 }
 
 absl::StatusOr<std::vector<Tensor>> Viewer::Images(const std::vector<std::string>& files, int64_t count) const {
@@ -51,8 +51,7 @@ absl::StatusOr<std::vector<Tensor>> Viewer::Images(const std::vector<std::string
 }
 
 std::string Viewer::NameOf(const NetworkView& view, int64_t unit) const {
-  const bool named = view.layer() == Output() && unit < static_cast<int64_t>(trained_.class_names.size());
-  return named ? trained_.class_names[unit] : absl::StrCat(unit);
+  return view.layer() == Output() ? ClassName(trained_.class_names, unit) : absl::StrCat(unit);
 }
 
 }  // namespace gradus

@@ -1,7 +1,6 @@
 // Looks into a trained network: see kUsage.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,7 +16,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "examples/command_line.h"
-#include "examples/shades.h"
+#include "examples/image_grid.h"
 #include "examples/trained_model.h"
 #include "examples/view_pictures.h"
 #include "examples/viewer.h"
@@ -56,7 +55,8 @@ ABSL_FLAG(std::string, data_dir, "", "folder that relative paths of data sets st
 ABSL_FLAG(std::string, output, "view.png", "PNG file to write");
 ABSL_FLAG(std::string, layer, "", "the layer to look at; empty: the model's output");
 ABSL_FLAG(std::string, units, "",
-          "channels or units of the layer, like 0,3,7; empty: the likeliest class, or the first");
+          "channels or units of the layer, like 0,3,7; empty: the likeliest class, or the first. guided, saliency and "
+          "occlusion take one");
 ABSL_FLAG(int64_t, count, 8, "examples to show of each unit, or of the evaluation data");
 ABSL_FLAG(int64_t, search, 1000, "deconvolution: how many examples are searched for the strongest");
 ABSL_FLAG(int64_t, square, 7, "occlusion: side of the square. Pixels");
@@ -107,6 +107,18 @@ absl::StatusOr<PictureOptions> OptionsFromFlags() {
   return options;
 }
 
+// Flags of other pictures than the one that is drawn.
+absl::Status RefuseFlagsOfOthers(const std::string& name, size_t units) {
+  const std::string why = absl::StrCat("to ", name);
+  if (name != "deconvolution") GRADUS_RETURN_IF_ERROR(RefuseFlags({"search"}, why));
+  if (name != "occlusion") GRADUS_RETURN_IF_ERROR(RefuseFlags({"square", "stride"}, why));
+  if (name != "maximize") GRADUS_RETURN_IF_ERROR(RefuseFlags({"steps", "rate", "blur", "seed"}, why));
+  if (name == "filters" || name == "features") return RefuseFlags({"units", "count"}, why);
+  if (name == "maximize") return RefuseFlags({"count"}, why);
+  if (name == "deconvolution" || units <= 1) return absl::OkStatus();
+  return WrongFlags(absl::StrCat("--units has ", units, " units; ", name, " looks at one"));
+}
+
 absl::StatusOr<int> Visualize(const std::vector<std::string>& arguments) {
   const std::vector<std::string> names = PictureNames();
   if (arguments.empty()) {
@@ -118,6 +130,7 @@ absl::StatusOr<int> Visualize(const std::vector<std::string>& arguments) {
   }
   GRADUS_ASSIGN_OR_RETURN(PictureOptions options, OptionsFromFlags());
   options.files.assign(arguments.begin() + 1, arguments.end());
+  GRADUS_RETURN_IF_ERROR(RefuseFlagsOfOthers(name, options.units.size()));
   if (name == "features" || name == "filters") GRADUS_RETURN_IF_ERROR(RequireFlags({"layer"}));
   const size_t most = name == "features"                                                   ? 1
                       : name == "filters" || name == "deconvolution" || name == "maximize" ? 0
@@ -134,7 +147,7 @@ absl::StatusOr<int> Visualize(const std::vector<std::string>& arguments) {
       const std::unique_ptr<Viewer> viewer,
       Viewer::Open(std::move(trained), "visualize", absl::GetFlag(FLAGS_data_dir), absl::GetFlag(FLAGS_threads)));
   GRADUS_ASSIGN_OR_RETURN(const CaptionedImages grid, DrawPicture(name, options, viewer.get()));
-  GRADUS_RETURN_IF_ERROR(WriteGrid(grid, absl::GetFlag(FLAGS_output)));
+  GRADUS_RETURN_IF_ERROR(WriteImageGrid(grid, absl::GetFlag(FLAGS_output)));
   return 0;
 }
 

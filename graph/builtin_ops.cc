@@ -1,5 +1,7 @@
 #include "graph/builtin_ops.h"
 
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -34,6 +36,10 @@ absl::StatusOr<Types> AssignTypes(const TypeContext& context) {
 absl::StatusOr<Types> FillTypes(const TypeContext& context) {
   const TensorType& type = context.attrs.as<FillAttrs>().type;
   if (type.dtype != DType::kFloat32) return Expected("f32 to fill", type);
+  const double value = context.attrs.as<FillAttrs>().value;
+  if (std::abs(value) > std::numeric_limits<float>::max()) {
+    return absl::InvalidArgumentError(absl::StrCat("expected a value that f32 holds; got ", value));
+  }
   return Types{type};
 }
 

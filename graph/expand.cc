@@ -125,13 +125,21 @@ void Expander::ExpandOperation(absl::string_view what, const std::string& name, 
   }
   if (what != "layer") return;
   Layer* layer = static_cast<Layer*>(message);
+  const bool own_projection = layer->residual().has_projection();
   const FieldDescriptor* field = DefaultsField(*Defaults::descriptor(), *operations[0]);
   const Defaults& defaults = text_.defaults();
   if (field != nullptr && defaults.GetReflection()->HasField(defaults, field)) {
     MergeUnderneath(defaults.GetReflection()->GetMessage(defaults, field),
                     message->GetReflection()->MutableMessage(message, operations[0]));
   }
-  if (layer->has_residual()) ExpandProjection(layer->mutable_residual());
+  if (!layer->has_residual()) return;
+  ExpandProjection(layer->mutable_residual());
+  const Residual::Shortcut shortcut = layer->residual().shortcut();
+  if (own_projection && (shortcut == Residual::IDENTITY || shortcut == Residual::PAD)) {
+    mistakes_.Add(where, "residual.projection",
+                  absl::StrCat(Called(what, name), " has a projection, but its shortcut is ",
+                               Residual::Shortcut_Name(shortcut), "; PROJECT has use for one"));
+  }
 }
 
 // The convolution on a shortcut follows the conventions of the others, but for what the shapes decide.

@@ -13,17 +13,6 @@ namespace {
 
 constexpr int kMostRefinements = 3;
 
-// Variables with the layouts that they have in `store`, and no memory.
-absl::Status CopyLayouts(const Graph& graph, const VariableStore& store, VariableStore* copy) {
-  for (const Variable& variable : graph.variables()) {
-    GRADUS_ASSIGN_OR_RETURN(const int index, copy->Declare(variable));
-    const int known = store.Find(variable.name);
-    if (known < 0 || store.layout(known).any()) continue;
-    GRADUS_RETURN_IF_ERROR(copy->FixLayout(index, store.layout(known)).status());
-  }
-  return absl::OkStatus();
-}
-
 class Trials {
  public:
   Trials(const Program& program, const VariableStore& store, const PlanOptions& options, TuningCache* cache)

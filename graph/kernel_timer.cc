@@ -18,15 +18,6 @@ constexpr double kSlackOfOne = 2.5, kSlackOfTwo = 1.3, kSlackOfMore = 1.1;
 
 int RoundsFor(double milliseconds) { return milliseconds > 30 ? 2 : milliseconds > 5 ? 4 : 8; }
 
-void Fill(float* data, int64_t count) {
-  ParallelFor(count, 65536, [data](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const auto bits = static_cast<int32_t>(static_cast<uint32_t>(i) * 2654435761u);  // no pattern to predict
-      data[i] = static_cast<float>(bits >> 8) * 0x1p-24f;
-    }
-  });
-}
-
 absl::StatusOr<double> RunOnce(Kernel* kernel) {
   using Clock = std::chrono::steady_clock;
   EmptyCaches();
@@ -62,7 +53,7 @@ absl::StatusOr<std::unique_ptr<KernelTimer::Setup>> KernelTimer::SetUp(const Can
     const Layout& layout = inputs[i];
     const bool is_float = !layout.opaque() && !layout.any() && layout.desc().data_type == dnnl_f32;
     if (is_float) {
-      Fill(reinterpret_cast<float*>(data), layout.bytes() / 4);
+      FillForTiming(reinterpret_cast<float*>(data), layout.bytes() / 4);
     } else {
       std::memset(data, 0, layout.bytes());
     }
@@ -97,6 +88,15 @@ absl::StatusOr<KernelTimer::Result> KernelTimer::Time(const Candidate& candidate
   }
   std::nth_element(times.begin(), times.begin() + rounds / 4, times.end());
   return Result{times[rounds / 4], false};
+}
+
+void FillForTiming(float* data, int64_t count) {
+  ParallelFor(count, 65536, [data](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto bits = static_cast<int32_t>(static_cast<uint32_t>(i) * 2654435761u);  // no pattern to predict
+      data[i] = static_cast<float>(bits >> 8) * 0x1p-24f;
+    }
+  });
 }
 
 void EmptyCaches() {

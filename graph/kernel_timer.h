@@ -44,6 +44,9 @@ class KernelTimer {
   Arena arena_;
 };
 
+// Fills what a kernel or a plan reads while it is timed: numbers in [-0.5, 0.5) without a pattern.
+void FillForTiming(float* data, int64_t count);
+
 // Reads and writes enough memory that what was in the private caches is gone.
 void EmptyCaches();
 

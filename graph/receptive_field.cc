@@ -40,6 +40,7 @@ void RegisterReceptiveField(absl::string_view op, ReceptiveFieldRule rule) {
 std::vector<std::optional<ReceptiveField>> ReceptiveFields(const Graph& graph, Value input) {
   std::vector<std::optional<ReceptiveField>> fields(graph.size());
   const TensorType& source = graph.type(input);
+  GRADUS_CHECK(source.shape.rank() == 0 || source.shape[0] == 1);
   for (int i = 0; i < graph.size(); ++i) {
     const Node& node = graph.node(i);
     if (i == input.node) {

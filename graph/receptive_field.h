@@ -46,7 +46,9 @@ using ReceptiveFieldRule =
 // As registered by REGISTER_RECEPTIVE_FIELD; a second rule for an operation is a bug: aborts.
 void RegisterReceptiveField(absl::string_view op, ReceptiveFieldRule rule);
 
-// For each node what its outputs see of `input`; nothing for nodes that do not depend on it.
+// For each node what its outputs see of `input`; nothing for nodes that do not depend on it. The graph is one of a
+// batch of 1: where a layer makes one axis of examples and positions, no axis tells the positions of several examples
+// apart.
 std::vector<std::optional<ReceptiveField>> ReceptiveFields(const Graph& graph, Value input);
 
 // One axis of an input in the terms of the field: how many elements a unit sees, how far the next unit's are from them,

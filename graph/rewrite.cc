@@ -12,7 +12,6 @@
 #include "graph/op.h"
 
 namespace gradus {
-namespace {}  // namespace
 
 void Rebuild(Program* program, const Graph::Rebuilding& rebuilding) {
   std::vector<int> moved;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "core/check.h"
 #include "core/human.h"
@@ -15,8 +16,15 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "graph/kernel_search.h"
+#include "graph/plan_duel.h"
 
 namespace gradus {
+namespace {
+
+// Of a tuned plan's time to that of an untuned one; what is nearer to 1 may be noise.
+constexpr double kClearlyFaster = 0.99;
+
+}  // namespace
 
 int AvailableCores() {
   cpu_set_t set;
@@ -41,11 +49,7 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
   }
   plan_options.kernel_choices = program.inference ? options_.inference_choices : options_.kernel_choices;
   if (options_.tuning != nullptr && plan_options.kernel_choices.empty()) {
-    GRADUS_ASSIGN_OR_RETURN(KernelSearchResult found,
-                            SearchKernels(program, *variables_, plan_options, options_.tuning.get()));
-    options_.tuning->Save();
-    plan_options.kernel_choices = std::move(found.choices);
-    plan_options.notes = std::move(found.notes);
+    GRADUS_ASSIGN_OR_RETURN(plan_options, ChooseKernels(program, plan_options));
   }
   GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan,
                           Plan::Compile(std::move(program), variables_.get(), plan_options));
@@ -56,6 +60,32 @@ absl::StatusOr<Plan*> Session::Compile(Program program) {
   arena_bytes_ = std::max(arena_bytes_, plan->memory().arena);
   plans_.push_back({std::move(plan), 0});
   return plans_.back().plan.get();
+}
+
+// The plan that a search by kernels' times alone gives, unless a plan of first candidates is as fast as a whole.
+absl::StatusOr<PlanOptions> Session::ChooseKernels(const Program& program, const PlanOptions& options) const {
+  GRADUS_ASSIGN_OR_RETURN(KernelSearchResult found,
+                          SearchKernels(program, *variables_, options, options_.tuning.get()));
+  options_.tuning->Save();
+  PlanOptions tuned = options;
+  tuned.kernel_choices = std::move(found.choices);
+  tuned.notes = std::move(found.notes);
+  if (found.milliseconds >= found.first_milliseconds) return tuned;
+  const absl::StatusOr<PlanTimes> times = TimePlans(program, *variables_, options, tuned);
+  if (absl::IsResourceExhausted(times.status())) {
+    tuned.notes.push_back(absl::StrCat("tuned and untuned plan were not compared: ", times.status().message()));
+    return tuned;
+  }
+  GRADUS_RETURN_IF_ERROR(times.status());
+  std::string note = absl::StrFormat("a whole run takes %.3f ms tuned and %.3f ms with first choices",
+                                     times->second_milliseconds, times->first_milliseconds);
+  if (times->ratio < kClearlyFaster) {
+    tuned.notes.push_back(std::move(note));
+    return tuned;
+  }
+  PlanOptions untuned = options;
+  untuned.notes = {absl::StrCat("kernels that are faster alone are not used: ", note)};
+  return untuned;
 }
 
 // What all plans need together against the budget; what of it is not there yet against what the process can get.

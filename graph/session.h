@@ -81,6 +81,7 @@ class Session {
   MemoryNeed memory() const;
 
  private:
+  absl::StatusOr<PlanOptions> ChooseKernels(const Program& program, const PlanOptions& options) const;
   absl::Status CheckMemory(const Plan& plan) const;
   absl::Status CheckOwnsArena(const Plan* plan) const;
 

@@ -257,4 +257,14 @@ int64_t VariableStore::missing_bytes() const {
   return total;
 }
 
+absl::Status CopyLayouts(const Graph& graph, const VariableStore& store, VariableStore* copy) {
+  for (const Variable& variable : graph.variables()) {
+    GRADUS_ASSIGN_OR_RETURN(const int index, copy->Declare(variable));
+    const int known = store.Find(variable.name);
+    if (known < 0 || store.layout(known).any()) continue;
+    GRADUS_RETURN_IF_ERROR(copy->FixLayout(index, store.layout(known)).status());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace gradus

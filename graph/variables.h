@@ -108,6 +108,9 @@ class VariableStore {
   absl::flat_hash_map<std::string, int> by_name_;
 };
 
+// Declares the variables of `graph` in `copy`, with the layouts that `store` has fixed, and no memory: for trials.
+absl::Status CopyLayouts(const Graph& graph, const VariableStore& store, VariableStore* copy);
+
 }  // namespace gradus
 
 #endif  // GRADUS_GRAPH_VARIABLES_H_

@@ -1,4 +1,6 @@
 // The layers Fill, Carried and CarryOn: values that no layer before them has made in this step.
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -7,6 +9,7 @@
 #include "core/status_macros.h"
 #include "graph/builtin_ops.h"
 #include "graph/layer.h"
+#include "graph/op.h"
 #include "proto/layers.pb.h"
 
 namespace gradus {
@@ -31,12 +34,26 @@ absl::StatusOr<Shape> ShapeLikeInput(LayerContext& context) {
 
 absl::StatusOr<Value> LowerFill(LayerContext& context) {
   GRADUS_ASSIGN_OR_RETURN(const Shape shape, ShapeLikeInput<Fill>(context));
-  return context.Call("Fill", {}, FillAttrs{{DType::kFloat32, shape}, context.config<Fill>().value()});
+  const double value = context.config<Fill>().value();
+  if (!(std::abs(value) <= std::numeric_limits<float>::max())) {
+    return context.Error(
+        "value", absl::StrCat("value is ", value, "; it must be a number from ", std::numeric_limits<float>::lowest(),
+                              " to ", std::numeric_limits<float>::max()));
+  }
+  return context.Call("Fill", {}, FillAttrs{{DType::kFloat32, shape}, value});
 }
 
 absl::StatusOr<Value> LowerCarried(LayerContext& context) {
   GRADUS_ASSIGN_OR_RETURN(const Shape shape, ShapeLikeInput<Carried>(context));
   return context.Carried("state", shape);
+}
+
+// The node that writes a variable, or null.
+const Node* AssignOf(const Graph& graph, int variable) {
+  for (const Node& node : graph.nodes()) {
+    if (node.op->name() == "Assign" && node.attrs.as<VariableAttrs>().variable == variable) return &node;
+  }
+  return nullptr;
 }
 
 absl::StatusOr<Value> LowerCarryOn(LayerContext& context) {
@@ -50,6 +67,11 @@ absl::StatusOr<Value> LowerCarryOn(LayerContext& context) {
   if (context.type(carried) != context.type(next)) {
     return context.Error("", absl::StrCat("what is carried is ", context.type(carried).ToString(),
                                           ", but the second input is ", context.type(next).ToString()));
+  }
+  if (const Node* earlier = AssignOf(context.graph(), variable); earlier != nullptr) {
+    const Node& value = context.graph().node(earlier->inputs[0].node);
+    return context.Error("", absl::StrCat("the first input is already carried on, as '", value.name, "' of ",
+                                          value.where.ToString(), "; a layer `carried {}` is carried on once"));
   }
   GRADUS_RETURN_IF_ERROR(context.Commit(carried, next));
   return next;

@@ -32,6 +32,11 @@ absl::StatusOr<Value> LowerAccuracy(LayerContext& context) {
   GRADUS_RETURN_IF_ERROR(context.CheckTarget(true));
   const int64_t k = context.config<Accuracy>().k();
   if (k < 1) return context.Error("k", absl::StrCat("k is ", k, "; it must be at least 1"));
+  const Shape& logits = context.shape(context.input(0));
+  if (logits.rank() > 0 && k > logits[logits.rank() - 1]) {
+    return context.Error("k", absl::StrCat("k is ", k, ", but there are ", logits[logits.rank() - 1],
+                                           " classes: every example would count as right"));
+  }
   return context.Call("InTopK", {context.input(0), context.target()}, TopKAttrs{k});
 }
 

@@ -1,5 +1,7 @@
-// What outputs see of inputs (graph/receptive_field.h), for the operations that forward graphs are made of. Those that
-// are not here see all of their inputs: recurrent layers.
+// What outputs see of inputs (graph/receptive_field.h), for the operations that layers before a loss are lowered to.
+// Those that are not here see all of their inputs: recurrent layers, because they do; the products of matrices that a
+// convolution by IM2COL is made of (Unfold, Fold), whose windows no axis shows; losses, metrics, gradients, updates and
+// what passes fuse, because nobody asks.
 //
 // Statistics of a batch do not count as seeing: a batch norm sees its place.
 #include <algorithm>

@@ -283,6 +283,10 @@ absl::StatusOr<Checkpoint> OpenCheckpointOrRun(absl::string_view path, std::vect
   if (folder == PathKind::kMissing) {
     return absl::NotFoundError(absl::StrCat("there is no checkpoint or run folder '", path, "'"));
   }
+  if (folder != PathKind::kFolder) {
+    return absl::NotFoundError(absl::StrCat("'", path, "' is a file; wanted is a folder, that of a checkpoint (",
+                                            kStateFile, " and ", kModelFile, " are in it) or of a run"));
+  }
   GRADUS_ASSIGN_OR_RETURN(PathKind all, KindOfPath(AllCheckpoints(path)));
   if (all == PathKind::kFolder) {
     GRADUS_ASSIGN_OR_RETURN(std::optional<Checkpoint> newest, OpenNewestCheckpoint(path, skipped));

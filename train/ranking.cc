@@ -16,7 +16,16 @@ void Sort(std::vector<ScoredExample>* examples) {
                    [](const ScoredExample& a, const ScoredExample& b) { return a.score > b.score; });
 }
 
-double Share(int64_t part, int64_t all) { return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all); }
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// NaN of nothing.
+double Share(int64_t part, int64_t all) {
+  return all == 0 ? kNan : static_cast<double>(part) / static_cast<double>(all);
+}
+
+bool HasBothKinds(const std::vector<RocPoint>& curve) {
+  return !curve.empty() && !std::isnan(curve[0].false_accepts) && !std::isnan(curve[0].false_rejects);
+}
 
 }  // namespace
 
@@ -25,7 +34,8 @@ std::vector<RocPoint> RocCurve(std::vector<ScoredExample> examples) {
   const int64_t positives =
       std::count_if(examples.begin(), examples.end(), [](const ScoredExample& e) { return e.positive; });
   const int64_t negatives = static_cast<int64_t>(examples.size()) - positives;
-  std::vector<RocPoint> curve = {{std::numeric_limits<double>::infinity(), 0, Share(positives, positives)}};
+  std::vector<RocPoint> curve = {
+      {std::numeric_limits<double>::infinity(), Share(0, negatives), Share(positives, positives)}};
   int64_t accepted[2] = {0, 0};  // negatives, positives
   for (size_t i = 0; i < examples.size(); ++i) {
     ++accepted[examples[i].positive ? 1 : 0];
@@ -36,6 +46,7 @@ std::vector<RocPoint> RocCurve(std::vector<ScoredExample> examples) {
 }
 
 EqualErrorPoint EqualErrorRate(const std::vector<RocPoint>& curve) {
+  if (!HasBothKinds(curve)) return {kNan, kNan};
   for (size_t i = 1; i < curve.size(); ++i) {
     const RocPoint &a = curve[i - 1], &b = curve[i];
     if (b.false_accepts < b.false_rejects) continue;
@@ -48,6 +59,7 @@ EqualErrorPoint EqualErrorRate(const std::vector<RocPoint>& curve) {
 }
 
 double AreaUnderRoc(const std::vector<RocPoint>& curve) {
+  if (!HasBothKinds(curve)) return kNan;
   double area = 0;
   for (size_t i = 1; i < curve.size(); ++i) {
     area += (curve[i].false_accepts - curve[i - 1].false_accepts) *

@@ -14,7 +14,7 @@ struct ScoredExample {
 };
 
 // The receiver operating characteristic: what happens when all with a score of at least `threshold` are accepted. From
-// nothing accepted (threshold infinite) to everything, a point for each score that occurs.
+// nothing accepted (threshold infinite) to everything, a point for each score that occurs. A share of none is NaN.
 struct RocPoint {
   double threshold = 0;
   double false_accepts = 0;  // share of the negatives
@@ -22,14 +22,16 @@ struct RocPoint {
 };
 std::vector<RocPoint> RocCurve(std::vector<ScoredExample> examples);
 
-// Where the curve's two rates are equal, interpolated between two points. Of a curve without positives or negatives: 0.
+// Where the curve's two rates are equal, interpolated between two points. NaN, both, of a curve without positives or
+// without negatives: nothing was told apart.
 struct EqualErrorPoint {
   double rate = 0;
   double threshold = 0;
 };
 EqualErrorPoint EqualErrorRate(const std::vector<RocPoint>& curve);
 
-// The probability that a positive example has a higher score than a negative one; equal scores count half.
+// The probability that a positive example has a higher score than a negative one; equal scores count half. NaN without
+// positives or without negatives.
 double AreaUnderRoc(const std::vector<RocPoint>& curve);
 
 // The area under precision against recall, precision being the highest of that recall or any beyond, as the PASCAL VOC

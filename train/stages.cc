@@ -1,6 +1,7 @@
 #include "train/stages.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "core/nearest_name.h"
 #include "core/status_macros.h"
 #include "train/checkpoint.h"
+#include "train/init_from.h"
 #include "train/run_folder.h"
 
 namespace gradus {
@@ -19,11 +21,10 @@ namespace {
 
 using ::google::protobuf::FieldDescriptor;
 
-// The training of one stage: each field that the stage sets replaces the file's.
-Training Merge(const Training& whole, TrainingStage stage) {
+// The training of one stage: each field that the stage sets replaces that of `all`, what the file says for all.
+Training Merge(const Training& all, TrainingStage stage) {
   stage.clear_name();
-  Training merged = whole;
-  merged.clear_stage();
+  Training merged = all;
   std::vector<const FieldDescriptor*> set;
   stage.GetReflection()->ListFields(stage, &set);
   for (const FieldDescriptor* field : set) {
@@ -63,6 +64,9 @@ void CopyPlaces(const google::protobuf::Message& message, const SourceMap& writt
   }
 }
 
+constexpr int kMostStages = 1000;
+constexpr size_t kMostNameLength = 100;  // it is a folder's, too
+
 bool IsStageName(absl::string_view name) {
   return !name.empty() &&
          std::all_of(name.begin(), name.end(), [](char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; });
@@ -79,6 +83,10 @@ void CheckName(const TrainingFile& file, int i, ErrorList* errors) {
   if (!IsStageName(name)) {
     return errors->Add(where, absl::StrCat("'", name, "' is no name of a stage: letters, digits, `_` and `-`"));
   }
+  if (name.size() > kMostNameLength) {
+    return errors->Add(where, absl::StrCat("the stage's name has ", name.size(), " characters; at most ",
+                                           kMostNameLength, " are allowed"));
+  }
   for (int k = 0; k < i; ++k) {
     if (file.training.stage(k).name() != name) continue;
     return errors->Add(where, absl::StrCat("a stage '", name, "' is already at ",
@@ -89,7 +97,9 @@ void CheckName(const TrainingFile& file, int i, ErrorList* errors) {
 // Whether what the stage starts from is there by then.
 void CheckSources(const TrainingFile& file, int i, const TrainingFile& stage, ErrorList* errors) {
   std::vector<std::string> earlier;
-  for (int k = 0; k < i; ++k) earlier.push_back(file.training.stage(k).name());
+  for (int k = 0; k < i; ++k) {
+    if (!file.training.stage(k).name().empty()) earlier.push_back(file.training.stage(k).name());
+  }
   for (int n = 0; n < stage.training.init_from_size(); ++n) {
     if (!stage.training.init_from(n).has_stage()) continue;
     const std::string& name = stage.training.init_from(n).stage();
@@ -105,7 +115,7 @@ void CheckSources(const TrainingFile& file, int i, const TrainingFile& stage, Er
     } else {
       absl::StrAppend(&message, "there is no stage '", name, "'", earlier.empty() ? "" : Suggestion(name, earlier));
     }
-    if (earlier.empty()) absl::StrAppend(&message, "; the first stage has none before it");
+    if (i == 0) absl::StrAppend(&message, "; the first stage has none before it");
     errors->Add(stage.source.Lookup(field), message);
   }
 }
@@ -136,12 +146,23 @@ absl::StatusOr<size_t> FirstStage(const TrainingFile& file, const TrainerOptions
 }  // namespace
 
 absl::StatusOr<std::vector<TrainingFile>> SplitStages(const TrainingFile& file) {
+  if (file.training.stage_size() > kMostStages) {
+    return ErrorAt(
+        file.source.Lookup(absl::StrCat("stage[", kMostStages, "]")),
+        absl::StrCat("there are ", file.training.stage_size(), " stages; at most ", kMostStages, " are allowed"));
+  }
+  // What is said for all: each stage has a copy, but none of the other stages.
+  Training all = file.training;
+  all.clear_stage();
+  SourceMap places(file.source.Lookup("").ToString());
+  CopyPlaces(all, file.source, "", "", &places);
+
   std::vector<TrainingFile> stages;
   ErrorList errors;
   for (int i = 0; i < file.training.stage_size(); ++i) {
     TrainingFile& stage = stages.emplace_back();
-    stage.training = Merge(file.training, file.training.stage(i));
-    stage.source = file.source;
+    stage.training = Merge(all, file.training.stage(i));
+    stage.source = places;
     CopyPlaces(file.training.stage(i), file.source, absl::StrCat("stage[", i, "]."), "", &stage.source);
     stage.path = file.path;
     stage.text = file.text;
@@ -155,10 +176,21 @@ absl::StatusOr<std::vector<TrainingFile>> SplitStages(const TrainingFile& file) 
 
 absl::Status PlanStages(const TrainingFile& file, const TrainerOptions& options, const StageBegins& planned) {
   GRADUS_ASSIGN_OR_RETURN(const size_t first, FirstStage(file, options));
+  std::map<std::string, VariableTypes> will_be_there;
   for (size_t i = first; i < file.stages.size(); ++i) {
     TrainerOptions plan = OptionsOf(file, i, options);
     plan.plan_only = true;
+    bool goes_on = false;  // and starts from nothing else
+    if (options.resume) {
+      GRADUS_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListCheckpoints(plan.run_dir));
+      goes_on = !steps.empty();
+    }
     GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(file.stages[i], std::move(plan)));
+    VariableStore& variables = trainer->learner().variables();
+    if (!goes_on) {
+      GRADUS_RETURN_IF_ERROR(CheckInitFrom(file.stages[i], StagesFolder(options.run_dir), will_be_there, &variables));
+    }
+    will_be_there.emplace(file.stages[i].stage, ModelTypes(variables));
     if (planned != nullptr) planned(static_cast<int>(i), *trainer);
   }
   return absl::OkStatus();
@@ -177,12 +209,15 @@ absl::StatusOr<TrainResult> RunStages(const TrainingFile& file, const TrainerOpt
     TrainerOptions own = OptionsOf(file, i, of_run);
     if (options.resume) {  // a stage that has not begun begins as any run does
       GRADUS_ASSIGN_OR_RETURN(const PathKind log, KindOfPath(JoinPath(own.run_dir, "metrics.jsonl")));
-      own.resume = log != PathKind::kMissing;
+      GRADUS_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListCheckpoints(own.run_dir));
+      own.resume = log != PathKind::kMissing || !steps.empty();
     }
     GRADUS_ASSIGN_OR_RETURN(std::unique_ptr<Trainer> trainer, Trainer::Create(file.stages[i], std::move(own)));
     if (begins != nullptr) begins(static_cast<int>(i), *trainer);
     GRADUS_ASSIGN_OR_RETURN(result, trainer->Run());
-    if (result.exit_code != 0) break;
+    if (result.signal == 0 || i + 1 == file.stages.size()) continue;
+    result.exit_code = 128 + result.signal;  // the stage may be at its end; the run is not
+    break;
   }
   return result;
 }

@@ -27,8 +27,8 @@ absl::StatusOr<std::vector<TrainingFile>> SplitStages(const TrainingFile& file);
 // Told before a stage is trained, when its trainer is ready: its number from 0.
 using StageBegins = std::function<void(int stage, Trainer& trainer)>;
 
-// Opens data and compiles plans of all stages, so that mistakes in a late one show before hours of training; trains
-// nothing. `file` has stages.
+// Opens data, compiles plans and looks at every init_from of all stages, so that mistakes in a late one show before
+// hours of training; trains nothing. `file` has stages.
 absl::Status PlanStages(const TrainingFile& file, const TrainerOptions& options, const StageBegins& planned);
 
 // Trains one stage after the other, or what is left of them when the run is resumed; gives the last one's result. A

@@ -54,7 +54,7 @@ absl::StatusOr<TrainResult> Trainer::Run() {
     running_->progress.Note(
         absl::StrCat("an error ends the run after step ", step_, "; its last checkpoint is of step ", saved_step_));
   }
-  const int signal_code = running_->signal.exit_code();
+  const int signal = running_->signal.signal_number();
   running_ = nullptr;  // the run folder is free again
   GRADUS_RETURN_IF_ERROR(status);
   TrainResult result;
@@ -66,7 +66,8 @@ absl::StatusOr<TrainResult> Trainer::Run() {
   result.data_wait = DataWait();
   result.skipped_examples = skipped_examples_;
   result.peak_bytes = PeakResidentBytes();
-  result.exit_code = finished() ? 0 : signal_code;
+  result.signal = signal;
+  result.exit_code = finished() || signal == 0 ? 0 : 128 + signal;
   return result;
 }
 

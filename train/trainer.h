@@ -61,7 +61,8 @@ struct TrainResult {
   double data_wait = 0;                                    // the share of that time that went by waiting for data
   int64_t skipped_examples = 0;                            // of the training data, left out by this process
   int64_t peak_bytes = 0;                                  // peak resident memory of the process
-  int exit_code = 0;                                       // 130 or 143 when a signal stopped the run, after saving
+  int signal = 0;                                          // the number of a signal that came meanwhile, or 0
+  int exit_code = 0;  // 130 or 143 when the signal stopped the run, after saving; 0 when the run was at its end
 
   // One JSON object: stage (where there are several), step, loss, eval_<metric>..., examples_per_second, data_wait,
   // skipped_examples, peak_bytes. Numbers that are not finite are null.

@@ -108,7 +108,7 @@ absl::Status Trainer::Compile() {
     kernels_differ_ = true;  // another model, perhaps: resuming has the words for it
     compiled = CompileWith({});
   }
-  if (options_.tuning != nullptr) {
+  if (options_.tuning != nullptr && !options_.plan_only) {  // a plan has nobody to tell
     for (std::string& warning : options_.tuning->TakeWarnings()) notes_.push_back(std::move(warning));
   }
   return PlaceOfCompiling(compiled);

@@ -1,8 +1,10 @@
 // What of a run a checkpoint holds, and how the run goes on from one.
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "core/file.h"
 #include "core/processor.h"
 #include "core/status_macros.h"
@@ -37,6 +39,25 @@ std::string PrintField(const Training& training, const FieldDescriptor* field) {
     absl::StrAppend(&all, i > 0 ? " " : "", "{ ", text, "}");
   }
   return all.empty() ? "none" : all;
+}
+
+// The first of what differs between the model of the run so far, as text, and `now`: "layer[1].dropout.rate: 0.5 ->
+// 0.3";
+// "" when nothing does.
+std::string FirstChange(const std::string& before, const Model& now) {
+  using ::google::protobuf::util::MessageDifferencer;
+  constexpr size_t kMostShown = 300;
+  Model then;
+  TextFormat::Parser parser;
+  parser.AllowUnknownField(true);
+  if (before.empty() || before == PrintText(now) || !parser.ParseFromString(before, &then)) return "";
+  std::string changes;
+  MessageDifferencer differencer;
+  differencer.ReportDifferencesToString(&changes);
+  differencer.Compare(then, now);
+  std::string first = changes.substr(0, changes.find('\n'));
+  if (first.size() > kMostShown) first = absl::StrCat(first.substr(0, kMostShown), "...");
+  return std::string(absl::StripPrefix(first, "modified: "));
 }
 
 // Fields that may change from one part of a run to the next without a word, or have a word of their own.
@@ -188,6 +209,9 @@ void Trainer::NoteChanges(const CheckpointState& state, const Training& before) 
     if (then == now || MayChange(field->name())) continue;
     progress.Note(absl::StrCat("note: ", field->name(), " was ", then, " in the run so far, now it is ", now));
   }
+  if (const std::string change = FirstChange(state.expanded_model(), file_.model.model.model()); !change.empty()) {
+    progress.Note(absl::StrCat("note: the model is another than in the run so far: ", change));
+  }
   constexpr char kLastDigits[] = "; results will differ in the last digits";
   if (state.threads() != learner_->session().threads()) {
     progress.Note(absl::StrCat("note: threads was ", state.threads(), " in the run so far, now it is ",
@@ -224,7 +248,7 @@ CheckpointState Trainer::State() const {
     source->set_name(name);
     source->set_text(text);
   };
-  keep(file_.path, file_.text);
+  keep(file_.path, *file_.text);
   keep(file_.model.path, file_.model.text);
   for (const SourceText& import : file_.model.imports) keep(import.path, import.text);
   state.set_expanded_model(PrintText(file_.model.model.model()));

@@ -5,10 +5,12 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "core/error_list.h"
 #include "core/named_file.h"
 #include "core/status_macros.h"
@@ -160,11 +162,46 @@ absl::Status CheckTraining(const TrainingFile& file) {
   CheckOptimizer(t, &checker);
   CheckEvaluation(t, &checker);
   CheckLists(t, &checker);
+  for (int i = 0; i < t.init_from_size(); ++i) {
+    checker.Check(!file.stage.empty() || !t.init_from(i).has_stage(), absl::StrCat("init_from[", i, "].stage"),
+                  "names a stage, but this file has none");
+  }
   checker.AtLeast(t.log_every_steps(), 1, "log_every_steps");
   checker.AtLeast(t.memory_budget(), 0, "memory_budget");
   checker.InRange(t.threads(), 0, 1024, "threads");
   checker.InRange(t.loader_threads(), 0, 256, "loader_threads");
   return checker.Result();
+}
+
+// A flag that says how long all stages are, as a person thinks, while some say it themselves: an error that names the
+// first of them.
+absl::Status CheckLengthFlag(absl::Span<const std::string> overrides, absl::string_view field,
+                             const TrainingFile& file) {
+  const auto last = [overrides](absl::string_view prefix) {
+    return std::find_if(overrides.rbegin(), overrides.rend(),
+                        [prefix](const std::string& assignment) { return absl::StartsWith(assignment, prefix); });
+  };
+  const auto flag = last(absl::StrCat(field, "="));
+  if (flag == overrides.rend() || last("stage=") != overrides.rend()) return absl::OkStatus();
+  int first = -1, others = 0;
+  for (int i = 0; i < file.training.stage_size(); ++i) {
+    const TrainingStage& stage = file.training.stage(i);
+    const std::string name = absl::StrCat("stage[", i, "]");
+    const bool by_flag = std::any_of(overrides.begin(), overrides.end(), [&name](const std::string& assignment) {
+      return absl::StartsWith(assignment, name + "=") || absl::StartsWith(assignment, name + ".steps=") ||
+             absl::StartsWith(assignment, name + ".epochs=");
+    });
+    if (by_flag || (!stage.has_steps() && !stage.has_epochs())) continue;
+    first < 0 ? first = i : ++others;
+  }
+  if (first < 0) return absl::OkStatus();
+  const std::string stage = absl::StrCat("stage[", first, "]");
+  const char* own = file.training.stage(first).has_steps() ? ".steps" : ".epochs";
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--set=", *flag, ": ", stage, " has a length of its own (", file.source.Lookup(stage + own).ToString(), ")",
+      others > 0 ? absl::StrCat(", and so ", others == 1 ? "has 1 other" : absl::StrCat("have ", others, " others"))
+                 : "",
+      "; --set=", stage, ".", *flag, " sets that one"));
 }
 
 absl::Status ApplyOverrides(absl::Span<const std::string> overrides, TrainingFile* file) {
@@ -187,7 +224,8 @@ absl::Status ApplyOverrides(absl::Span<const std::string> overrides, TrainingFil
     if (sets(steps) && !sets(epochs)) stage->clear_epochs();
     if (sets(epochs) && !sets(steps)) stage->clear_steps();
   }
-  return absl::OkStatus();
+  GRADUS_RETURN_IF_ERROR(CheckLengthFlag(overrides, "steps", *file));
+  return CheckLengthFlag(overrides, "epochs", *file);
 }
 
 // Both messages, for mistakes that show at the same time.
@@ -199,7 +237,7 @@ absl::Status Join(const absl::Status& a, const absl::Status& b) {
 absl::Status ParseTraining(absl::string_view text, const std::string& path, absl::Span<const std::string> overrides,
                            TrainingFile* file) {
   file->path = path;
-  file->text = std::string(text);
+  file->text = std::make_shared<const std::string>(text);
   absl::StatusOr<SourceMap> source = ParseText(text, path, &file->training);
   if (!source.ok()) {
     Model model;
@@ -251,14 +289,18 @@ absl::Status Complete(ModelReader read, TrainingFile* file) {
     return absl::OkStatus();
   }
   GRADUS_ASSIGN_OR_RETURN(file->stages, SplitStages(*file));
-  absl::Status status;
+  std::vector<std::string> lines;
+  absl::flat_hash_set<std::string> said;  // what is wrong for several stages is one mistake
   for (TrainingFile& stage : file->stages) {
     const absl::Status completed = Complete(read, &stage);
-    // What the file says wrongly for all stages is one mistake.
-    if (completed.message() != status.message()) status = Join(status, completed);
+    if (completed.ok()) continue;
+    for (absl::string_view line : absl::StrSplit(completed.message(), '\n')) {
+      if (said.insert(std::string(line)).second) lines.push_back(std::string(line));
+    }
   }
-  if (status.ok()) file->model = file->stages.back().model;
-  return status;
+  if (!lines.empty()) return absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
+  file->model = file->stages.back().model;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -274,11 +316,6 @@ absl::StatusOr<TrainingFile> LoadTrainingFile(const std::string& path, absl::Spa
   }
   TrainingFile file;
   GRADUS_RETURN_IF_ERROR(ParseTraining(*text, path, overrides, &file));
-  for (int i = 0; i < file.training.init_from_size() && file.training.stage().empty(); ++i) {
-    if (!file.training.init_from(i).has_stage()) continue;
-    const std::string field = absl::StrCat("init_from[", i, "].stage");
-    return ErrorAt(file.source.Lookup(field), absl::StrCat(field, " names a stage, but this file has none"));
-  }
   GRADUS_RETURN_IF_ERROR(Complete(ReadModel, &file));
   return file;
 }

@@ -2,6 +2,7 @@
 #ifndef GRADUS_TRAIN_TRAINING_FILE_H_
 #define GRADUS_TRAIN_TRAINING_FILE_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,10 +19,10 @@ struct TrainingFile {
   Training training;  // of a stage: with what the file says for all stages
   SourceMap source;
   std::string path;
-  std::string text;                  // as read; overrides are not in it
-  LoadedModel model;                 // where there are stages, the last one's
-  std::string stage;                 // its name, when this is a stage of several
-  std::vector<TrainingFile> stages;  // in their order, each with its model; empty when the training is one
+  std::shared_ptr<const std::string> text;  // as read; overrides are not in it
+  LoadedModel model;                        // where there are stages, the last one's
+  std::string stage;                        // its name, when this is a stage of several
+  std::vector<TrainingFile> stages;         // in their order, each with its model; empty when the training is one
 };
 
 // Reads a training file, applies overrides ("path.to.field=value", one for each --set), checks every number, then reads

@@ -21,6 +21,17 @@ constexpr char kBoxNames[] = "image,left,top,right,bottom";
 constexpr char kPointNames[] =
     "left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,right_mouth_y";
 
+void PutGrey(const std::string& path, uint8_t grey) {
+  Tensor image(TensorType{DType::kUint8, {3, 20, 20}});
+  std::memset(image.data(), grey, image.bytes());
+  const auto png = EncodePng(image);
+  ASSERT_TRUE(png.ok());
+  PutFile(path, *png);
+}
+
+// The grey of a column of pixels.
+int GreyOf(const Tensor& image) { return static_cast<int>(std::lround(255 * image.values<float>()[0])); }
+
 // Black but for a white rectangle.
 void PutPng(const std::string& path, int64_t height, int64_t width, const Extent& white) {
   Tensor image(TensorType{DType::kUint8, {3, height, width}});
@@ -117,12 +128,63 @@ TEST_F(AnnotatedImagesTest, ScenesHaveTheBoxesOfTheirImage) {
   for (float value : none[1].values<float>()) EXPECT_EQ(value, 0);
 }
 
+// Small faces, whose middles lie 2 pixels above and left of the image and 2 pixels in it.
+TEST_F(AnnotatedImagesTest, NoCellIsNearestToAFaceWhoseMiddleIsOutside) {
+  PutPng(folder_ + "/out.png", 48, 48, {0, 0, 1, 1});
+  PutPng(folder_ + "/in.png", 48, 48, {0, 0, 1, 1});
+  const auto dataset =
+      Open(std::string(kBoxNames) + "\nout.png,-5,-5,1,1\nin.png,-1,-1,5,5\n", "example: SCENE size: 48");
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(Read(**dataset, 0)[1].values<float>()[0], 0);
+  EXPECT_EQ(Read(**dataset, 1)[1].values<float>()[0], 1);
+}
+
 TEST_F(AnnotatedImagesTest, PairsAreOfPeopleWithTwoFaces) {
-  for (const char* name : {"a", "b", "c", "d"}) PutPng(folder_ + "/" + name + ".png", 20, 20, {0, 0, 9, 9});
+  for (uint8_t i = 0; i < 4; ++i) PutGrey(folder_ + "/" + "abcd"[i] + ".png", 10 * (i + 1));
   const auto dataset = Open("image,identity\na.png,Ada\nb.png,Bob\nc.png,Ada\nd.png,\n", "example: PAIR size: 16");
   ASSERT_TRUE(dataset.ok()) << dataset.status();
-  EXPECT_EQ((*dataset)->size(), 4);
-  for (int64_t i = 0; i < 4; ++i) EXPECT_EQ(Read(**dataset, i)[2].values<int32_t>()[0], i % 2);
+  ASSERT_EQ((*dataset)->size(), 4);
+  const int pairs[][2] = {{10, 20}, {10, 30}, {30, 20}, {30, 10}};  // Ada and Bob, Ada and Ada, and again
+  for (int64_t i = 0; i < 4; ++i) {
+    const std::vector<Tensor> pair = Read(**dataset, i);
+    EXPECT_EQ(GreyOf(pair[0]), pairs[i][0]);
+    EXPECT_EQ(GreyOf(pair[1]), pairs[i][1]);
+    EXPECT_EQ(pair[2].values<int32_t>()[0], i % 2);
+  }
+}
+
+// Ada has 30 faces of the greys 1 to 30, Bob one of 101, Cy one of 102; the file has them mixed.
+TEST_F(AnnotatedImagesTest, PartnersAreDrawnWithoutPreference) {
+  std::string csv = "image,identity\n";
+  const auto add = [&](int grey, const std::string& who) {
+    PutGrey(folder_ + "/" + std::to_string(grey) + ".png", static_cast<uint8_t>(grey));
+    csv += std::to_string(grey) + ".png," + who + "\n";
+  };
+  for (int i = 1; i <= 15; ++i) add(i, "Ada");
+  add(101, "Bob");
+  for (int i = 16; i <= 30; ++i) add(i, "Ada");
+  add(102, "Cy");
+  int bob = 0, next = 0, all = 0;
+  for (int seed = 0; seed < 4; ++seed) {
+    const auto dataset = Open(csv, "example: PAIR size: 16 seed: " + std::to_string(seed));
+    ASSERT_TRUE(dataset.ok()) << dataset.status();
+    ASSERT_EQ((*dataset)->size(), 60);
+    for (int64_t i = 0; i < 60; ++i, ++all) {
+      const std::vector<Tensor> pair = Read(**dataset, i);
+      const int one = GreyOf(pair[0]), other = GreyOf(pair[1]);
+      EXPECT_EQ(one, i / 2 + 1);
+      if (i % 2 == 0) {
+        EXPECT_TRUE(other == 101 || other == 102) << other;
+        bob += other == 101;
+      } else {
+        EXPECT_TRUE(other >= 1 && other <= 30 && other != one) << other;
+        next += other == one % 30 + 1;
+      }
+    }
+  }
+  EXPECT_GT(bob, 40);  // of 120, where 60 are expected
+  EXPECT_LT(bob, 80);
+  EXPECT_LT(next, 14);  // of 120, where 4 are expected
 }
 
 TEST_F(AnnotatedImagesTest, ADamagedImageIsLeftOut) {
@@ -146,6 +208,26 @@ TEST_F(AnnotatedImagesTest, ADamagedImageIsLeftOut) {
   EXPECT_EQ((*batch)->weights.values<float>()[7], 0);
 }
 
+TEST_F(AnnotatedImagesTest, ABoxBesideItsImageIsADamagedExample) {
+  PutPng(folder_ + "/a.png", 20, 30, {0, 0, 9, 9});
+  const std::string boxes[] = {"30,0,40,10", "-9,0,0,10", "0,20,10,30", "0,-9,10,0"};
+  const std::string places[] = {"(30, 0) to (40, 10)", "(-9, 0) to (0, 10)", "(0, 20) to (10, 30)",
+                                "(0, -9) to (10, 0)"};
+  for (int i = 0; i < 4; ++i) {
+    for (const char* kind : {"FACE", "SCENE"}) {
+      const auto dataset =
+          Open(std::string(kBoxNames) + "\na.png," + boxes[i] + "\n", std::string("size: 16 example: ") + kind);
+      ASSERT_TRUE(dataset.ok()) << dataset.status();
+      std::vector<Tensor> values;
+      std::vector<uint8_t*> pointers;
+      for (const Column& column : (*dataset)->columns()) values.emplace_back(column.type);
+      for (Tensor& value : values) pointers.push_back(value.data());
+      EXPECT_EQ((*dataset)->Read(0, pointers).message(),
+                "a.png: the box from " + places[i] + " is beside the image of 30 x 20 pixels");
+    }
+  }
+}
+
 TEST_F(AnnotatedImagesTest, SaysWhatIsWrong) {
   const std::string box = kBoxNames, points = kPointNames;
   EXPECT_EQ(Mistake("imgae,left\n"), "faces.csv:1:1: there is no column 'imgae'; did you mean 'image'?");
@@ -158,6 +240,15 @@ TEST_F(AnnotatedImagesTest, SaysWhatIsWrong) {
             "faces.csv:2:11: right is 'x', which is no number\n"
             "faces.csv:3:7: the box from (5, 5) to (2, 9) is empty: left < right and top < bottom\n"
             "faces.csv:4:9: top is empty, but other numbers of the box are given");
+  EXPECT_EQ(Mistake(box + "\na.png,0.2,0.25,0.5,0.75\nb.png,5,5,9,5.5\nc.png,5,5,6,6\nd.png,2e6,5,3e6,9\n"),
+            "faces.csv:2:7: the box from (0.2, 0.25) to (0.5, 0.75) is smaller than a pixel; coordinates are in pixels "
+            "of the image, not in shares of its sides\n"
+            "faces.csv:3:7: the box from (5, 5) to (9, 5.5) is smaller than a pixel; coordinates are in pixels of the "
+            "image, not in shares of its sides\n"
+            "faces.csv:5:7: the box is far from any image");
+  EXPECT_EQ(Mistake("image," + points + "\na.png,1,2,3,4,5,6,7,8,9,2e6\nb.png,1,2,3,4,5,6,7,8,9,x\n"),
+            "faces.csv:2:7: a landmark is far from any image\n"
+            "faces.csv:3:25: right_mouth_y is 'x', which is no number");
   EXPECT_EQ(Mistake("image,live\na.png,yes\n"), "faces.csv:2:7: live is 'yes'; it is 1, 0 or empty");
   EXPECT_EQ(Mistake("image,live\n,1\n"), "faces.csv:2:1: image is empty");
   EXPECT_EQ(Mistake("image\na.png\na.png\n"),
@@ -166,6 +257,10 @@ TEST_F(AnnotatedImagesTest, SaysWhatIsWrong) {
             "faces.csv: a SCENE needs the columns left, top, right and bottom");
   EXPECT_EQ(Mistake("image,identity\na.png,Ada\nb.png,Bob\n", "example: PAIR"),
             "faces.csv: no pairs: they need the column identity, two people, and two faces of one of them");
+  std::string crowd = box + "\nb.png,1,2,3,4\n";
+  for (int i = 0; i < 17; ++i) crowd += "a.png,1,2,30,40\n";
+  EXPECT_EQ(Mistake(crowd, "example: SCENE"), "faces.csv:19:1: image 'a.png' has more than 16 faces");
+  EXPECT_EQ(Mistake(crowd), "");
   EXPECT_EQ(Mistake(box + "\na.png,,,,\n"), "faces.csv: no line has a face");
   EXPECT_EQ(Mistake("image\na.png\n", "size: 2000"), "annotated_images: size 2000 is not between 16 and 1024");
 }

@@ -3,11 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cstdlib>
 #include <string>
 
 #include "absl/strings/match.h"
+#include "core/file.h"
 #include "core/memory_limit.h"
 #include "data/jpeg.h"
 #include "tests/testlib/images.h"
@@ -145,6 +147,23 @@ TEST(ImageFileTest, ContentDecides) {
   EXPECT_TRUE(absl::StartsWith(ErrorOf(std::string("\x89PNG\r\n\x1a\n")), "x: damaged PNG image: "));
   EXPECT_EQ(Decode(Png(SmoothImage(3, 4, 5)), 3).type().ToString(), "u8[3, 4, 5]");
 }
+
+#ifndef GRADUS_ASAN  // it does not work within an address space limit
+TEST(ImageTest, SaysThatThereIsNoMemory) {
+  PixelBuffer pixels;
+  ASSERT_TRUE(pixels.Prepare({1, 0, 0, {8192, 8192}}, 3));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  const absl::StatusOr<std::string> process = ReadFile("/proc/self/status");
+  ASSERT_TRUE(process.ok()) << process.status();
+  rlimit limit = before;
+  limit.rlim_cur = *ParseKilobytes(*process, "VmSize") + (64 << 20);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+  const absl::Status status = SeparateChannels(pixels).status();
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_EQ(status, absl::ResourceExhaustedError("no memory for u8[3, 8192, 8192]"));
+}
+#endif
 
 TEST(ImageFileTest, ErrorsOfTheChoiceComeBack) {
   PixelBuffer pixels;

@@ -126,8 +126,10 @@ TEST(SyntheticPointsTest, SaysWhatIsWrong) {
       {"margin: nan", "synthetic_points: margin nan is not between 0 and 0.5"},
       {"kind: XOR margin: 0.1", "synthetic_points: margin is for SEPARABLE; XOR has noise"},
       {"noise: 0.1", "synthetic_points: noise is for XOR and LINE; SEPARABLE has a margin"},
-      {"kind: LINE noise: -1", "synthetic_points: noise -1 is not a number of at least 0"},
-      {"kind: LINE noise: inf", "synthetic_points: noise inf is not a number of at least 0"},
+      {"kind: LINE noise: -1", "synthetic_points: noise -1 is not between 0 and 1e+30"},
+      {"kind: LINE noise: nan", "synthetic_points: noise nan is not between 0 and 1e+30"},
+      {"kind: XOR noise: 1e39", "synthetic_points: noise 1e+39 is not between 0 and 1e+30"},
+      {"kind: LINE noise: inf", "synthetic_points: noise inf is not between 0 and 1e+30"},
   };
   for (const Row& row : rows) EXPECT_EQ(Open(row.text).status().message(), row.message);
 }

@@ -26,7 +26,7 @@ Trajectory RunFrom(const std::string& run, const std::string& name, Point start,
   const std::unique_ptr<Descent> descent = Open(run, name);
   if (descent == nullptr) return {};
   EXPECT_TRUE(descent->Set(start).ok());
-  const absl::StatusOr<Trajectory> trajectory = descent->Run(steps, 4);
+  const absl::StatusOr<Trajectory> trajectory = descent->Run(steps, {-2, 2}, {-2, 2});
   EXPECT_TRUE(trajectory.ok()) << trajectory.status();
   return trajectory.ok() ? *trajectory : Trajectory();
 }
@@ -48,6 +48,20 @@ TEST(DescentTest, DivergesAboveTwoOverTheCurvature) {
   EXPECT_GT(RunFrom("learning_rate: 0.21", "bowl", {1, 1}, 300).diverged, 0);
   // Numbers that are not finite are an end as well, not an error.
   EXPECT_GT(RunFrom("learning_rate: 1e30", "bowl", {1, 1}, 300).diverged, 0);
+}
+
+// A picture far from the origin: the bowl at 5000 is in its middle, and the bowl's bottom is far away from it.
+TEST(DescentTest, FarAwayIsFarFromThePicture) {
+  const std::unique_ptr<Descent> descent = Open("learning_rate: 0.01", "bowl");
+  ASSERT_NE(descent, nullptr);
+  ASSERT_TRUE(descent->Set({5000, 0}).ok());
+  const absl::StatusOr<Trajectory> near = descent->Run(10, {4998, 5002}, {-2, 2});
+  ASSERT_TRUE(near.ok()) << near.status();
+  EXPECT_EQ(near->diverged, -1);
+  ASSERT_TRUE(descent->Set({0, 0}).ok());
+  const absl::StatusOr<Trajectory> far = descent->Run(10, {4998, 5002}, {-2, 2});
+  ASSERT_TRUE(far.ok()) << far.status();
+  EXPECT_EQ(far->diverged, 0);
 }
 
 TEST(DescentTest, EndsInTheNextValley) {

@@ -1,4 +1,6 @@
 // What `draw` writes and refuses.
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -66,6 +68,29 @@ TEST_F(DrawTest, FilesAndPictures) {
     EXPECT_THAT(end.err, HasSubstr("draw: SVG files are made by Graphviz's program 'dot', which is not installed"));
   }
   EXPECT_EQ(GetFile(folder_ + "/tiny.svg.dot"), "");
+}
+
+// A program `dot` that answers with what it was told and given.
+TEST_F(DrawTest, OnlyTheOutputIsWritten) {
+  std::filesystem::create_directories(folder_ + "/bin");
+  PutFile(folder_ + "/bin/dot", "#!/bin/sh\necho \"<svg $*>\"\ncat\n");
+  std::filesystem::permissions(folder_ + "/bin/dot", std::filesystem::perms::owner_all);
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", (folder_ + "/bin:" + path).c_str(), 1);
+  PutFile(folder_ + "/-a.svg.dot", "a user's");
+  ProgramEnd end = RunExample("draw", {model_, "--output=" + folder_ + "/-a.svg"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_EQ(end.out, "");
+  EXPECT_EQ(GetFile(folder_ + "/-a.svg"), "<svg -Tsvg>\n" + RunExample("draw", {model_}).out);
+  EXPECT_EQ(GetFile(folder_ + "/-a.svg.dot"), "a user's");
+  PutFile(folder_ + "/bin/dot", "#!/bin/sh\necho half\nexit 1\n");
+  std::filesystem::permissions(folder_ + "/bin/dot", std::filesystem::perms::owner_all);
+  const std::string before = GetFile(folder_ + "/-a.svg");
+  end = RunExample("draw", {model_, "--output=" + folder_ + "/-a.svg"});
+  EXPECT_EQ(end.exit_code, 1);
+  EXPECT_EQ(end.err, "draw: 'dot' could not draw '" + folder_ + "/-a.svg'\n");
+  EXPECT_EQ(GetFile(folder_ + "/-a.svg"), before);
+  setenv("PATH", path.c_str(), 1);
 }
 
 TEST_F(DrawTest, Mistakes) {

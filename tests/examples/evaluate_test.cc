@@ -45,6 +45,61 @@ TEST(EvaluateTest, PrintsTheConfusionMatrix) {
   EXPECT_THAT(end.out, HasSubstr("13  "));  // examples of each class
 }
 
+// One score for two classes; each model has another loss.
+TEST(EvaluateTest, OfTwoClassesTheSideOfTheThresholdCounts) {
+  for (const std::string model : {"xor", "perceptron"}) {
+    const std::string run = ScratchFolder() + "/run";
+    const ProgramEnd trained =
+        RunExample("train", {"--config=examples/perceptron/" + model + ".train.textproto", "--run_dir=" + run});
+    ASSERT_EQ(trained.exit_code, 0) << trained.err;
+    const ProgramEnd end = RunExample("evaluate", {"--run_dir=" + run});
+    ASSERT_EQ(end.exit_code, 0) << end.err;
+    const auto json = nlohmann::json::parse(LastLine(end.out));
+    ASSERT_EQ(json["eval_right"], 1) << end.out;
+    EXPECT_THAT(end.out, testing::ContainsRegex("Rows: label. Columns: predicted class.\n"
+                                                "label +0 +1  examples  accuracy\n-+\n"
+                                                "0 +[0-9]+ +\\. +[0-9,]+  100.00 %\n"
+                                                "1 +\\. +[0-9]+ +[0-9,]+  100.00 %\n"));
+  }
+}
+
+// Scores of 0 are above -1. With the mask of the loss alone only class 1 counts. Vectors that are compared with each
+// other have no classes.
+TEST(EvaluateTest, ThresholdsMasksAndWhatHasNoClasses) {
+  const std::string folder = ScratchFolder();
+  PutFile(folder + "/model.textproto", R"(input { name: "point" dims: [2] } input { name: "label" dtype: INT32 }
+    layer { name: "score" dense { units: 1 weights_init { constant { value: 0 } } } }
+    loss { name: "xent" input: "score" target: "label" binary_cross_entropy {} }
+    metric { name: "right" input: "score" target: "label" binary_accuracy { threshold: -1 } } output: "score")");
+  PutFile(folder + "/train.textproto", R"(model: "model.textproto" batch_size: 10 steps: 1 learning_rate: 1e-20
+    train_data { synthetic_points { kind: XOR examples: 40 } })");
+  ASSERT_EQ(RunExample("train", {"--config=" + folder + "/train.textproto", "--run_dir=" + folder + "/run"}).exit_code,
+            0);
+  ProgramEnd end = RunExample("evaluate", {"--run_dir=" + folder + "/run"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, testing::ContainsRegex("0 +\\. +[0-9]+ +[0-9]+ +0.00 %\n1 +\\. +[0-9]+ +[0-9]+ +100.00 %\n"));
+
+  PutFile(folder + "/model.textproto", R"(input { name: "point" dims: [2] } input { name: "label" dtype: INT32 }
+    layer { name: "score" dense { units: 1 weights_init { constant { value: 0 } } } }
+    loss { name: "xent" input: "score" target: "label" mask: "label" reduction: MASKED_MEAN binary_cross_entropy {} }
+    output: "score")");
+  ASSERT_EQ(RunExample("train", {"--config=" + folder + "/train.textproto", "--run_dir=" + folder + "/mask"}).exit_code,
+            0);
+  end = RunExample("evaluate", {"--run_dir=" + folder + "/mask"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, testing::ContainsRegex("0 +\\. +\\. +0 +-\n1 +"));
+
+  PutFile(folder + "/model.textproto", R"(input { name: "point" dims: [2] } input { name: "label" dtype: INT32 }
+    layer { name: "code" dense { units: 4 } }
+    loss { name: "apart" input: "code" target: "label" triplet {} } output: "code")");
+  const ProgramEnd trained =
+      RunExample("train", {"--config=" + folder + "/train.textproto", "--run_dir=" + folder + "/triplet"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  end = RunExample("evaluate", {"--run_dir=" + folder + "/triplet"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, testing::Not(HasSubstr("predicted class")));
+}
+
 TEST(EvaluateTest, DamagedCheckpointsAreRefused) {
   const std::string run = TrainSmall(ScratchFolder());
   const std::string checkpoint = run + "/checkpoints/step-00000008";

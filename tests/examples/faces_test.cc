@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -69,18 +70,77 @@ TEST(FacesTest, DetectsInImagesOfAnySize) {
   ASSERT_TRUE(picture.ok()) << picture.status();
   EXPECT_EQ(picture->type().ToString(), "u8[3, 75, 101]");
   EXPECT_EQ(Detect(run, {"--image=" + folder + "/tiny.png"}).exit_code, 0);
-  const ProgramEnd twice =
-      Detect(run, {"--image=" + folder + "/a.png", "--scale=2", "--output=" + folder + "/twice.png"});
-  ASSERT_EQ(twice.exit_code, 0) << twice.err;
-  const auto larger = DecodeImage("twice.png", GetFile(folder + "/twice.png"), 3);
-  ASSERT_TRUE(larger.ok()) << larger.status();
-  EXPECT_EQ(larger->type().ToString(), "u8[3, 150, 202]");
-
   const ProgramEnd evaluated = Detect(run, {"--evaluate"});
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   const auto json = nlohmann::json::parse(LastLine(evaluated.out));
   EXPECT_EQ(json["images"], 8);
   EXPECT_TRUE(json["average_precision"] >= 0 && json["average_precision"] <= 1);
+}
+
+// A detector that sees a face of 32 x 32 pixels with the logit `face` around the middle of every cell, whatever the
+// image; and a data set of two images, each with a face where one of those is. The run's folder.
+std::string TrainConstant(const std::string& folder, const std::string& face) {
+  std::string csv = "image,left,top,right,bottom\n";
+  for (const char* name : {"a.png", "b.png"}) {
+    PutImage(absl::StrCat(folder, "/", name), 96, 96);
+    absl::StrAppend(&csv, name, ",20,20,52,52\n");
+  }
+  PutFile(folder + "/faces.csv", csv);
+  PutFile(folder + "/model.textproto", absl::StrCat(R"(
+      input { name: "image" dims: [3, -1, -1] }
+      input { name: "face_map" dims: [-1, -1] }
+      defaults { conv { kernel: 1 stride: 8 weights_init { constant { value: 0 } } } }
+      layer { name: "face_conv" input: "image" conv { filters: 1 bias_init { constant { value: )",
+                                                    face, R"( } } } }
+      layer { name: "face" transpose { permutation: [0, 2, 3, 1] } }
+      layer { name: "box_conv" input: "image" conv { filters: 4 } }
+      layer { name: "box" transpose { permutation: [0, 2, 3, 1] } }
+      layer { name: "point_conv" input: "image" conv { filters: 10 } }
+      layer { name: "points" transpose { permutation: [0, 2, 3, 1] } }
+      loss { name: "class" input: "face" target: "face_map" binary_cross_entropy {} }
+      output: ["face", "box", "points"])"));
+  const std::string data = "{ annotated_images { path: \"faces.csv\" example: SCENE size: 96 } } ";
+  PutFile(folder + "/train.textproto",
+          absl::StrCat("model: \"model.textproto\" batch_size: 2 steps: 1 learning_rate: 1e-20 ",
+                       "threads: 1 train_data ", data, "eval_data ", data));
+  const ProgramEnd end = RunExample("train", {"--config=" + folder + "/train.textproto", "--data_dir=" + folder,
+                                              "--run_dir=" + folder + "/run" + face});
+  EXPECT_EQ(end.exit_code, 0) << end.err;
+  return folder + "/run" + face;
+}
+
+// Boxes that overlap too much leave 6 x 6 in an image, of which one is the face; all are equally likely.
+TEST(FacesTest, ADetectorIsJudged) {
+  const std::string folder = ScratchFolder();
+  const std::string even = TrainConstant(folder, "0"), rare = TrainConstant(folder, "-5");
+  ProgramEnd end = Detect(even, {"--evaluate", "--data_dir=" + folder});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr("2 images with 2 faces, 2 of which are found with a probability of at least 0.5\n"));
+  EXPECT_NEAR(nlohmann::json::parse(LastLine(end.out))["average_precision"].get<double>(), 1.0 / 36, 1e-9);
+  // A probability of 0.0067 is not looked at, unless it is asked for.
+  end = Detect(rare, {"--evaluate", "--data_dir=" + folder});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_EQ(nlohmann::json::parse(LastLine(end.out))["average_precision"], 0);
+  end = Detect(rare, {"--evaluate", "--data_dir=" + folder, "--threshold=0.005"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_THAT(end.out, HasSubstr(" 2 of which are found with a probability of at least 0.005\n"));
+}
+
+// The first cell's face in the pixels of the file, in a picture of the file's size.
+TEST(FacesTest, BoxesAreInTheFilesPixels) {
+  const std::string folder = ScratchFolder(), run = TrainConstant(folder, "0");
+  PutImage(folder + "/wide.png", 40, 80);
+  const std::pair<const char*, const char*> rows[] = {
+      {"1", "[-12.0,-12.0,20.0,20.0]"}, {"2", "[-6.0,-6.0,10.0,10.0]"}, {"0.5", "[-24.0,-24.0,40.0,40.0]"}};
+  for (const auto& [scale, box] : rows) {
+    const ProgramEnd end = Detect(
+        run, {"--image=" + folder + "/wide.png", absl::StrCat("--scale=", scale), "--output=" + folder + "/out.png"});
+    ASSERT_EQ(end.exit_code, 0) << end.err;
+    EXPECT_EQ(nlohmann::json::parse(end.out.substr(0, end.out.find('\n')))["box"].dump(), box) << scale;
+    const auto picture = DecodeImage("out.png", GetFile(folder + "/out.png"), 3);
+    ASSERT_TRUE(picture.ok()) << picture.status();
+    EXPECT_EQ(picture->type().ToString(), "u8[3, 40, 80]");
+  }
 }
 
 TEST(FacesTest, DetectorsMistakes) {
@@ -92,6 +152,8 @@ TEST(FacesTest, DetectorsMistakes) {
   };
   EXPECT_THAT(error({}, 2), HasSubstr("--image or --evaluate is missing"));
   EXPECT_THAT(error({"--image=a.png", "--evaluate"}, 2), HasSubstr("--image and --evaluate are both given"));
+  EXPECT_THAT(error({"--evaluate", "--output=a.png"}, 2), HasSubstr("--output means nothing with --evaluate"));
+  EXPECT_THAT(error({"--evaluate", "--scale=2"}, 2), HasSubstr("--scale means nothing with --evaluate"));
   EXPECT_THAT(error({"--image=a.png", "--threshold=2"}, 2), HasSubstr("--threshold is 2; it must be from 0 to 1"));
   EXPECT_THAT(error({"--image=a.png", "--scale=0"}, 2), HasSubstr("--scale is 0; it must be from 0.01 to 100"));
   EXPECT_THAT(error({"--image=" + folder + "/no.png"}, 1), HasSubstr("no.png': No such file or directory"));
@@ -132,10 +194,44 @@ TEST(FacesTest, ComparesTwoFaces) {
   };
   EXPECT_THAT(error({a}, 2), HasSubstr("two images are compared; there are 1"));
   EXPECT_THAT(error({"--evaluate", a}, 2), HasSubstr(a));
+  EXPECT_THAT(error({"--evaluate", "--box_a=1,2,3,4"}, 2), HasSubstr("--box_a means nothing with --evaluate"));
   EXPECT_THAT(error({"--box_a=1,2,3", a, b}, 2),
               HasSubstr("--box_a is '1,2,3'; it is left,top,right,bottom in pixels, inside the image's 50 x 60"));
   EXPECT_THAT(error({"--box_b=0,0,49,48", a, b}, 2), HasSubstr("inside the image's 48 x 48"));
   EXPECT_THAT(error({a, folder + "/no.png"}, 1), HasSubstr("no.png': No such file or directory"));
+}
+
+// A score of a factor times the mean difference of two faces' pixels, and of none.
+TEST(FacesTest, AComparerIsJudged) {
+  const auto judge = [](const std::string& factor) {
+    const std::string folder = ScratchFolder();
+    PutFile(folder + "/model.textproto", absl::StrCat(R"(
+        input { name: "image" dims: [3, 48, 48] } input { name: "other" dims: [3, 48, 48] }
+        input { name: "same" dtype: INT32 }
+        layer { name: "apart" input: ["image", "other"] binary { function: SUBTRACT } }
+        layer { name: "far" unary { function: SQUARE } }
+        layer { name: "mean" reduce { function: MEAN axes: [1, 2, 3] } }
+        layer { name: "row" reshape { dims: [1] } }
+        layer { name: "score" dense { units: 1 bias: false weights_init { constant { value: )",
+                                                      factor, R"( } } } }
+        loss { name: "xent" input: "score" target: "same" binary_cross_entropy {} } output: "score")"));
+    const std::string data = "{ synthetic_faces { example: PAIR examples: 40 split: TEST } } ";
+    PutFile(folder + "/train.textproto", absl::StrCat("model: \"model.textproto\" batch_size: 7 steps: 1 ",
+                                                      "learning_rate: 1e-20 train_data ", data, "eval_data ", data));
+    EXPECT_EQ(
+        RunExample("train", {"--config=" + folder + "/train.textproto", "--run_dir=" + folder + "/run"}).exit_code, 0);
+    const ProgramEnd end = RunExample("compare_faces", {"--evaluate", "--run_dir=" + folder + "/run", "--threads=1"});
+    EXPECT_EQ(end.exit_code, 0) << end.err;
+    return nlohmann::json::parse(LastLine(end.out));
+  };
+  const auto alike = judge("-1"), apart = judge("1"), blind = judge("0");
+  EXPECT_EQ(blind["pairs"], 40);
+  EXPECT_EQ(blind["area_under_roc"], 0.5);
+  EXPECT_EQ(blind["equal_error_rate"], 0.5);
+  EXPECT_GT(alike["area_under_roc"], 0.6);  // one person's pictures are more alike
+  EXPECT_LT(alike["equal_error_rate"], 0.45);
+  EXPECT_NEAR(alike["area_under_roc"].get<double>() + apart["area_under_roc"].get<double>(), 1, 1e-6);
+  EXPECT_GT(apart["equal_error_rate"], 0.55);
 }
 
 // The four tasks learn from photographs and a CSV file with no change but that of the data set.

@@ -86,6 +86,35 @@ TEST_F(ImageFolderRunTest, TrainsEvaluatesAndPredicts) {
   EXPECT_GE(result["data_wait"], 0);
   EXPECT_LE(result["data_wait"], 1);
 
+  const ProgramEnd over_training = RunExample(
+      "evaluate", {"--run_dir=" + folder_ + "/run", "--data_dir=" + folder_, "--threads=1", "--training_data"});
+  ASSERT_EQ(over_training.exit_code, 0) << over_training.err;
+  EXPECT_THAT(over_training.err, HasSubstr("left out: square/117.jpg"));
+  EXPECT_EQ(nlohmann::json::parse(LastLine(over_training.out))["examples"], 179);
+
+  // Drawings leave it out as well: of 101 examples the first is damaged.
+  PutFile(folder_ + "/autoencoder.textproto", R"(input { name: "image" dims: [3, 24, 24] }
+layer { name: "again" unary { function: TANH } }
+layer { name: "rows" conv { filters: 3 kernel: 1 } }
+loss { name: "mse" target: "image" mean_squared_error {} })");
+  std::filesystem::create_directories(folder_ + "/many/train/a");
+  for (int i = 0; i < 101; ++i) {
+    PutFile(absl::StrCat(folder_, "/many/train/a/", 100 + i, ".png"),
+            i == 0 ? "damaged" : Png(SmoothImage(3, 24, 24, i)));
+  }
+  const ProgramEnd drawer =
+      Train("many", {"--set=model=autoencoder.textproto", "--set=train_data.image_folder.path=many",
+                     "--set=eval_data={image_folder {path: 'many' split: TRAIN} transform "
+                     "{resize {height: 24 width: 24}}}",
+                     "--set=steps=1"});
+  ASSERT_EQ(drawer.exit_code, 0) << drawer.err;
+  const std::vector<std::string> where = {"--run_dir=" + folder_ + "/many", "--data_dir=" + folder_, "--threads=1",
+                                          "--output=" + folder_ + "/drawn.png", "--count=4"};
+  const ProgramEnd outputs = RunExample("show_outputs", where);
+  ASSERT_EQ(outputs.exit_code, 0) << outputs.err;
+  EXPECT_THAT(outputs.err, HasSubstr("left out: a/100.png: not a JPEG or PNG image"));
+  EXPECT_THAT(outputs.out, HasSubstr("drawn.png: 3 images, "));
+
   // A split that lacks a class, with a damaged file: 4 + 5 examples.
   std::filesystem::remove_all(folder_ + "/shapes/val/circle");
   ProgramEnd evaluated =

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/loader.h"
+#include "data/memory_dataset.h"
 #include "examples/image_views.h"
 #include "graph/load_model.h"
 #include "gtest/gtest.h"
@@ -184,6 +186,45 @@ TEST(NetworkViewTest, ExamplesThatFillNoBatch) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(ValuesOf((*two)[i]), ValuesOf((*one)[i]));
 }
 
+// Images of one pixel of 1 at a place of its own, times a strength; a unit sees the image itself.
+TEST(NetworkViewTest, TheStrongestExamplesComeFirst) {
+  Looking looking("input { name: 'image' dims: [1, 2, 3] } layer { name: 'c' conv { filters: 2 kernel: 1 } }");
+  NetworkView::Options options;
+  options.layer = "c";
+  options.batch = 2;
+  auto view = looking.Make(options);
+  ASSERT_TRUE(view.ok()) << view.status();
+  looking.Set("c/weights", {2, 1, 1, 1}, {1, -1});
+  const Floats strengths = {1, 5, 3, -4, 2, 9};
+  Tensor images(TensorType{DType::kFloat32, {6, 1, 2, 3}});
+  for (int i = 0; i < 6; ++i) images.values<float>()[7 * i] = strengths[i];
+  const auto find = [&](int64_t examples, int64_t count) {
+    auto data = std::make_shared<MemoryDataset>();
+    EXPECT_TRUE(data->Add("image", images.Clone()).ok());
+    LoaderOptions setup;
+    setup.batch_size = 4;
+    setup.remainder = Remainder::kPad;
+    auto loader = Loader::Make(data, setup);
+    EXPECT_TRUE(loader.ok()) << loader.status();
+    auto strongest = FindStrongest(&*view, loader->get(), 0, examples, {0, 1}, count);
+    EXPECT_TRUE(strongest.ok()) << strongest.status();
+    return *std::move(strongest);
+  };
+  const auto found = find(5, 3);
+  ASSERT_EQ(found.size(), 2u);
+  ASSERT_EQ(found[0].size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    const int example = i == 0 ? 1 : 2 * i;
+    EXPECT_EQ(found[0][i].value, strengths[example]);
+    EXPECT_EQ(found[0][i].place, example);
+    EXPECT_EQ(found[0][i].image.values<float>()[example], strengths[example]);
+  }
+  EXPECT_EQ(found[1][0].value, 4);
+  EXPECT_EQ(found[1][0].place, 6 + 3);
+  EXPECT_EQ(find(100, 1)[0][0].value, 9);  // each once, without padding
+  EXPECT_EQ(find(100, 100)[0].size(), 6u);
+}
+
 // Convolution 3 x 3, pooling 2 x 2, convolution 3 x 3: 8 pixels see the place, whatever the image is.
 TEST(NetworkViewTest, TheReceptiveFieldIsWhatCanReachAPlace) {
   Looking looking(R"(input { name: 'image' dims: [1, 20, 24] }
@@ -194,7 +235,7 @@ TEST(NetworkViewTest, TheReceptiveFieldIsWhatCanReachAPlace) {
   NetworkView field = looking.View("b", ReceptiveFieldRules());
   std::vector<Strongest> places;
   for (const auto& [y, x] : std::vector<std::pair<int, int>>{{4, 5}, {0, 11}}) {
-    places.push_back({Tensor(TensorType{DType::kFloat32, {1, 20, 24}}), 0, (1 * 10 + y) * 12 + x, 2.0f});
+    places.push_back({Tensor(TensorType{DType::kFloat32, {1, 20, 24}}), (1 * 10 + y) * 12 + x, 2.0f});
   }
   const auto projections = Project(&deconvolution, &field, places);
   ASSERT_TRUE(projections.ok()) << projections.status();

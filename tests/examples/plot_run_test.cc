@@ -106,7 +106,10 @@ TEST(RunLogTest, ReadsCurves) {
 TEST(RunLogTest, NamesAreAsShortAsTheyMayBe) {
   EXPECT_THAT(DistinctNames({"runs/a", "runs/b/"}), ElementsAre("a", "b"));
   EXPECT_THAT(DistinctNames({"x/lenet", "y/lenet"}), ElementsAre("x/lenet", "y/lenet"));
-  EXPECT_THAT(DistinctNames({"a", "a"}), ElementsAre("a (1)", "a (2)"));
+  EXPECT_EQ(DistinctNames({"runs/a/../b/."})[0], "b");
+  EXPECT_EQ(DistinctNames({"/"})[0], "root");
+  EXPECT_EQ(DistinctNames({"/../.."})[0], "root");
+  EXPECT_THAT(DistinctNames({"a", "./a"}), ElementsAre("a (1)", "a (2)"));
 }
 
 TEST(PlotRunTest, OnePageForSeveralRuns) {
@@ -134,6 +137,14 @@ TEST(PlotRunTest, OnePageForSeveralRuns) {
 
   const std::vector<tensorboard::Event> events =
       EventsIn(GetFile(folder + "/events/run/events.out.tfevents.0000000000.gradus"));
+  // A run's folder by way of others: nothing is written above --tensorboard.
+  end = RunExample("plot_run", {folder + "/run/..", folder + "/run/.", "--output=" + folder + "/p.html",
+                                "--tensorboard=" + folder + "/e/f"});
+  EXPECT_EQ(end.exit_code, 1);  // that above is no run
+  end = RunExample("plot_run",
+                   {run + "/checkpoints/..", "--output=" + folder + "/p.html", "--tensorboard=" + folder + "/e/f"});
+  ASSERT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_NE(GetFile(folder + "/e/f/run/events.out.tfevents.0000000000.gradus"), "");
   ASSERT_GE(events.size(), 2u);
   EXPECT_EQ(events[0].file_version(), "brain.Event:2");
   std::vector<std::string> skipped;

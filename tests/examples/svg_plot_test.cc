@@ -23,9 +23,29 @@ TEST(TicksTest, AreRoundAndFew) {
   EXPECT_THAT(Ticks({1e-3, 10}, 8, true), ElementsAre(testing::DoubleNear(1e-3, 1e-12), 0.01, 0.1, 1, 10));
   EXPECT_THAT(Ticks({0.3, 3}, 8, true), ElementsAre(0.5, 1, 2));
   EXPECT_LE(Ticks({1e-30, 1e30}, 8, true).size(), 8u);
+  EXPECT_THAT(Ticks({2.19, 4.62}, 8, true), ElementsAre(2.5, 3, 3.5, 4, 4.5));
+  EXPECT_THAT(Ticks({2.6, 4.4}, 8, true), ElementsAre(3, 3.5, 4));
+}
+
+// Multiples of 0.5 that are no numbers there.
+TEST(TicksTest, EndWhereNumbersAreFartherApart) {
+  EXPECT_THAT(Ticks({1e16, 1e16 + 2}, 8), ElementsAre(1e16, 1e16 + 2));
+  EXPECT_LE(Ticks({-1e300, 1e300}, 5).size(), 6u);
+  EXPECT_LE(Ticks({-1.7e308, 1.7e308}, 5).size(), 6u);  // the distance is infinite
 }
 
 TEST(TicksTest, LabelsTellThemApart) {
+  EXPECT_EQ(TickLabel(1000200, 200), "1.0002e+06");
+  EXPECT_EQ(TickLabel(1000, 1e-3), "1000.000");
+  EXPECT_EQ(TickLabel(0.00012344, 2e-8), "0.00012344");
+  for (const Range range : {Range{1e6, 1e6 + 3}, Range{5e-5, 5.001e-5}, Range{0.99, 1.01}, Range{1e9, 1.2e9}}) {
+    const std::vector<double> ticks = Ticks(range, 8);
+    ASSERT_GE(ticks.size(), 3u);
+    for (size_t i = 1; i < ticks.size(); ++i) {
+      const double distance = ticks[1] - ticks[0];
+      EXPECT_NE(TickLabel(ticks[i], distance), TickLabel(ticks[i - 1], distance));
+    }
+  }
   EXPECT_EQ(TickLabel(0.6000000000000001, 0.2), "0.6");
   EXPECT_EQ(TickLabel(1, 0.25), "1.0");
   EXPECT_EQ(TickLabel(20, 5), "20");
@@ -62,6 +82,19 @@ TEST(HistogramTest, CountsFiniteValues) {
   EXPECT_TRUE(HistogramOf({}, 4).empty());
   const std::vector<float> same = {3, 3};
   EXPECT_EQ(HistogramOf(same, 1)[0].y, 2);
+}
+
+// Half more or less makes no other number of these.
+TEST(HistogramTest, OfEqualNumbersOfAnySize) {
+  for (const float value : {1e20f, -1e20f, 3e38f, 0.0f, 1e-40f}) {
+    const std::vector<Point> points = HistogramOf({value}, 60);
+    ASSERT_EQ(points.size(), 61u) << value;
+    EXPECT_LT(points.front().x, value);
+    EXPECT_GT(points.back().x, value);
+    double count = 0;
+    for (const Point& point : points) count += point.y;
+    EXPECT_EQ(count, 1) << value;
+  }
 }
 
 TEST(ContourTest, ACircleIsFound) {
@@ -136,6 +169,15 @@ TEST(ChartTest, LogarithmicAxesLeaveOutWhatIsNotAbove0) {
   EXPECT_THAT(svg, HasSubstr(">0.001</text>"));
   EXPECT_THAT(svg, HasSubstr(">10</text>"));
   EXPECT_THAT(svg, Not(HasSubstr("nan")));
+}
+
+TEST(ChartTest, ALogarithmicAxisWithoutAPowerHasTicks) {
+  Chart chart;
+  chart.y.logarithmic = true;
+  chart.series.push_back({"", {{0, 2.3}, {1, 4.4}}});
+  const std::string svg = DrawChart(chart);
+  EXPECT_THAT(svg, HasSubstr(">2.5</text>"));
+  EXPECT_THAT(svg, HasSubstr(">4.0</text>"));
 }
 
 TEST(ChartTest, WithoutDataThereAreAxes) {

@@ -1,13 +1,17 @@
 #include "graph/kernel_search.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/onednn.h"
 #include "graph/kernel_times.h"
 #include "graph/op.h"
+#include "graph/session.h"
 #include "gtest/gtest.h"
 #include "tests/graph/toy_kernels.h"
 #include "tests/graph/toy_ops.h"
@@ -18,6 +22,8 @@ namespace {
 // A node with a kernel for plain images, which is its first, and one for blocks of 8 channels. Attributes tell such
 // nodes apart.
 REGISTER_OP(ToyPicky).Inputs(1).Types(SameAsInput).NoGradient("a toy");
+// Like it, but one of the two idles for a while: the one of plain images if its factor is odd, that of blocks else.
+REGISTER_OP(ToyIdle).Inputs(1).Types(SameAsInput).NoGradient("a toy");
 // One that takes what it gets.
 REGISTER_OP(ToyEasy).Inputs(1).Types(SameAsInput).NoGradient("a toy");
 
@@ -41,12 +47,28 @@ absl::StatusOr<std::vector<Candidate>> PickyCandidates(const KernelContext& cont
   return candidates;
 }
 
+absl::StatusOr<std::vector<Candidate>> IdleCandidates(const KernelContext& context) {
+  const bool plain_idles = static_cast<int>(context.attrs<FactorAttrs>().factor) % 2 == 1;
+  std::vector<Candidate> candidates;
+  for (const bool plain : {true, false}) {
+    const Layout layout = plain ? Layout::Plain(context.output_type(0)) : Blocks(context.output_type(0));
+    const bool idle = plain == plain_idles;
+    candidates.push_back(
+        FunctionCandidate("toy:idle", {layout}, {layout}, [idle, copy = Copy(layout)](const Buffers& buffers) {
+          if (idle) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          return copy(buffers);
+        }));
+  }
+  return candidates;
+}
+
 absl::StatusOr<std::vector<Candidate>> EasyCandidates(const KernelContext& context) {
   const Layout& layout = context.inputs[0];
   return std::vector<Candidate>{FunctionCandidate("toy:easy", {layout}, {layout}, Copy(layout))};
 }
 
 REGISTER_KERNEL(ToyPicky, PickyCandidates);
+REGISTER_KERNEL(ToyIdle, IdleCandidates);
 REGISTER_KERNEL(ToyEasy, EasyCandidates);
 
 // Searches among times that the test says: nothing is measured.
@@ -187,6 +209,34 @@ TEST_F(KernelSearchTest, TheLimitIsTimedAgain) {
   ASSERT_TRUE(time.ok()) << time.status();
   EXPECT_GT(*time, 0);
   EXPECT_EQ(copies_done, 4);
+}
+
+// Whatever the times of kernels alone say: the plan that is slower as a whole is not taken.
+TEST_F(KernelSearchTest, ATunedPlanMustWinAsAWhole) {
+  SetReorderTime(0.1);
+  for (const bool plain_idles : {true, false}) {
+    SCOPED_TRACE(plain_idles);
+    Program program;
+    const Value x = AddInput(&program.graph, "x", kImage);
+    const Value y = AddNode(&program.graph, "ToyIdle", "y", {x}, FactorAttrs{plain_idles ? 1.0 : 2.0});
+    program.fetches.push_back({"y", y});
+    auto cache = std::make_shared<TuningCache>(1);
+    *cache = cache_;
+    const std::string key = OperationKey(program.graph, program.graph.node(y), false);
+    cache->Add(absl::StrCat(key, " | toy:idle (abcd -> abcd)"), {2, false});
+    cache->Add(absl::StrCat(key, " | toy:idle (aBcd8b -> aBcd8b)"), {1, false});
+    SessionOptions options;
+    options.threads = 1;
+    options.tuning = cache;
+    Session session(std::make_shared<VariableStore>(), options);
+    const absl::StatusOr<Plan*> plan = session.Compile(program);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    ASSERT_EQ((*plan)->Choices().size(), 1u);
+    EXPECT_EQ((*plan)->Choices()[0].second.layouts, plain_idles ? "aBcd8b -> aBcd8b" : "abcd -> abcd");
+    const std::string explained = (*plan)->Explain();
+    EXPECT_EQ(absl::StrContains(explained, "kernels that are faster alone are not used"), !plain_idles) << explained;
+    EXPECT_TRUE(absl::StrContains(explained, "a whole run takes")) << explained;
+  }
 }
 
 // Layouts that are the same bytes have the same name, whoever described them.

@@ -28,6 +28,8 @@ std::vector<BadCase> FillBadCases() {
       {"labels", {}, FillAttrs{I32({3}), 1}, "expected f32 to fill; got i32[3]"},
       {"bytes", {}, FillAttrs{U8({3}), 1}, "expected f32 to fill; got u8[3]"},
       {"opaque", {}, FillAttrs{OpaqueType(), 1}, "expected f32 to fill; got opaque"},
+      {"too_large", {}, FillAttrs{F32({3}), 1e39}, "expected a value that f32 holds; got 1e+39"},
+      {"too_small", {}, FillAttrs{F32({3}), -1e39}, "expected a value that f32 holds; got -1e+39"},
   };
 }
 

@@ -62,6 +62,10 @@ TEST(FillLayerTest, TakesTheBatchFromItsInput) {
   EXPECT_EQ(Lowered<Fill>("value: 2", {F32({5, 3})}), "Fill type=f32[5, 3] value=2 : f32[5, 3]");
   EXPECT_EQ(Lowered<Fill>("dims: [4, 2]", {F32({5, 3})}), "Fill type=f32[5, 4, 2] value=0 : f32[5, 4, 2]");
   EXPECT_EQ(Lowered<Fill>("dims: -1", {F32({5})}), "dims: 'name': dims: shape [5, -1] has a negative dimension");
+  EXPECT_EQ(Lowered<Fill>("value: 1e39", {F32({5})}),
+            "value: 'name': value is 1e+39; it must be a number from -3.40282e+38 to 3.40282e+38");
+  EXPECT_EQ(Lowered<Fill>("value: nan", {F32({5})}),
+            "value: 'name': value is nan; it must be a number from -3.40282e+38 to 3.40282e+38");
   EXPECT_EQ(Lowered<Fill>("dims: 4", {F32({})}),
             "layer: 'name': takes the batch's size from its input, which is a single number for all examples");
 }

@@ -98,7 +98,9 @@ TEST(LossTest, SaysWhatIsWrong) {
 }
 
 TEST(AccuracyTest, CountsAndKnowsThatMoreIsBetter) {
-  EXPECT_EQ(Metric<Accuracy>("k: 5", F32({2, 3}), I32({2})), "InTopK k=5 : f32[2]");
+  EXPECT_EQ(Metric<Accuracy>("k: 3", F32({2, 3}), I32({2})), "InTopK k=3 : f32[2]");
+  EXPECT_EQ(Metric<Accuracy>("k: 5", F32({2, 3}), I32({2})),
+            "k: 'name': k is 5, but there are 3 classes: every example would count as right");
   EXPECT_EQ(Metric<Accuracy>("k: 0", F32({2, 3}), I32({2})), "k: 'name': k is 0; it must be at least 1");
   EXPECT_TRUE(Registry<MetricEntry>::Get().Find("gradus.Accuracy")->larger_is_better);
   EXPECT_FALSE(Registry<MetricEntry>::Get().Find("gradus.MeanSquaredErrorMetric")->larger_is_better);

@@ -66,6 +66,10 @@ const Case kCases[] = {
     {"transposed",  // what was places are features
      "layer { name: 't' transpose { permutation: [0, 2, 1] } } layer { name: 'd' dense { units: 3 flatten: false } }",
      1, 1, 0},
+    {"dense_at_each_place",  // examples and places are one axis in between
+     "layer { name: 't' transpose { permutation: [0, 2, 1] } } layer { name: 'a' dense { units: 3 flatten: false } } "
+     "layer { name: 'u' transpose { permutation: [0, 2, 1] } } layer { name: 'b' conv { filters: 1 kernel: 3 } }",
+     3, 1, 1},
     {"conv_transpose", "layer { name: 'a' conv_transpose { filters: 1 kernel: 4 stride: 2 pad: 1 } }", 2, 0.5, -0.25},
     {"conv_transpose_without_overlap", "layer { name: 'a' conv_transpose { filters: 1 kernel: 2 stride: 2 } }", 1, 0.5,
      -0.25},
@@ -151,6 +155,17 @@ TEST_P(ReceptiveFieldTest, UnitsChangeWithWhatTheySee) {
   int widest = 0;
   for (size_t o = 0; o < first.size(); ++o) widest = std::max(widest, last[o] - first[o] + 1);
   EXPECT_EQ(widest, GetParam().size);
+}
+
+TEST(ReceptiveFieldsTest, AreThoseOfOneExample) {
+  const absl::StatusOr<LoadedModel> model =
+      LoadModelText("input { name: 'x' dims: [4, 3] } layer { name: 'd' dense { units: 2 flatten: false } }", "m");
+  ASSERT_TRUE(model.ok()) << model.status();
+  LowerOptions options;
+  options.batch = 2;
+  const absl::StatusOr<Network> network = Lower(model->model, options);
+  ASSERT_TRUE(network.ok()) << network.status();
+  EXPECT_DEATH(ReceptiveFields(network->graph, network->inputs[0].value), "shape\\[0\\] == 1");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ReceptiveFieldTest, testing::ValuesIn(kCases),

@@ -96,6 +96,13 @@ TEST(Residual, Mistakes) {
             "m:2:30: 'r': the shortcut starts as f32[2, 4, 9, 7] and its layers give f32[2, 3, 9, 7]; no stride and no "
             "channels of zeros make them agree" +
                 inputs + "f32[2, 3, 9, 7], from m:2:44");
+  EXPECT_EQ(Shortcut(ModelText("shortcut: IDENTITY projection { bias: false }", "filters: 4 padding: SAME")),
+            "m:2:49: layer 'r' has a projection, but its shortcut is IDENTITY; PROJECT has use for one");
+  EXPECT_EQ(Shortcut(ModelText("projection { bias: false } shortcut: PAD", "filters: 4 padding: SAME")),
+            "m:2:30: layer 'r' has a projection, but its shortcut is PAD; PROJECT has use for one");
+  EXPECT_EQ(Shortcut(ModelText("shortcut: IDENTITY", "filters: 4 padding: SAME",
+                               "defaults { residual { projection { bias: false } } }\n")),
+            Shortcut(ModelText("shortcut: IDENTITY", "filters: 4 padding: SAME")));
   EXPECT_EQ(Shortcut(ModelText("projection { kernel: 3 }", "filters: 5 padding: SAME")),
             "m:2:30: 'r': the shapes decide filters, kernel, stride and padding of the projection" + inputs +
                 "f32[2, 5, 9, 7], from m:2:55");

@@ -25,6 +25,21 @@ TEST(CarriedTest, WhatIsCarriedKeepsItsType) {
               testing::HasSubstr("m:4:52: 'after': what is carried is f32[4, 3], but the second input is f32[4, 2]"));
 }
 
+TEST(CarriedTest, IsCarriedOnOnce) {
+  const absl::StatusOr<LoadedModel> model = LoadModelText(R"(
+      input { name: "x" dims: [2] }
+      layer { name: "before" carried {} }
+      layer { name: "twice" input: ["before", "x"] binary { function: ADD } }
+      layer { name: "after" input: ["before", "twice"] carry_on {} }
+      layer { name: "again" input: ["before", "x"] carry_on {} })",
+                                                          "m");
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto predictor = Predictor::Create(model->model, std::make_shared<VariableStore>(), 4);
+  EXPECT_THAT(std::string(predictor.status().message()),
+              testing::HasSubstr("m:6:52: 'again': the first input is already carried on, as 'twice' of m:4:7; a layer "
+                                 "`carried {}` is carried on once"));
+}
+
 // Adds up what it is given.
 constexpr char kSum[] = R"(
 input { name: "x" dims: [2] }

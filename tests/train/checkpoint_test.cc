@@ -269,6 +269,10 @@ TEST(OpenCheckpointOrRun, TakesWhatAUserMeans) {
   EXPECT_EQ(message(folder + "/none"), absl::StrCat("there is no checkpoint or run folder '", folder, "/none'"));
   EXPECT_EQ(message(folder), absl::StrCat("'", folder, "' is neither a checkpoint (it has no state.textproto) nor a ",
                                           "run (it has no folder checkpoints)"));
+  const std::string file = CheckpointFolder(run, 10) + "/model.safetensors";
+  EXPECT_EQ(message(file), absl::StrCat("'", file,
+                                        "' is a file; wanted is a folder, that of a checkpoint "
+                                        "(state.textproto and model.safetensors are in it) or of a run"));
   ASSERT_TRUE(MakeFolders(folder + "/young/checkpoints").ok());
   EXPECT_EQ(message(folder + "/young"), absl::StrCat("the run '", folder, "/young' has no checkpoint yet"));
   ChangeByte(CheckpointFolder(run, 10) + "/model.safetensors", -1);

@@ -192,6 +192,15 @@ TEST_F(RunErrorsTest, Resuming) {
                                 "resumed at step 3 from run/checkpoints/step-00000003\n"))
       << end.err;
 
+  // Also where the model still takes the run's weights.
+  Write({{"conv { filters: 4 kernel: 5", "conv { filters: 4 kernel: 5 activation: TANH"}}, {});
+  end = Run({"--resume", "--set=steps=5", "--set=checkpoint.keep=9"});
+  EXPECT_EQ(end.exit_code, 0) << end.err;
+  EXPECT_TRUE(absl::StrContains(end.err, "note: the model is another than in the run so far: ")) << end.err;
+  EXPECT_TRUE(absl::StrContains(end.err, "conv.activation: ")) << end.err;
+  std::filesystem::remove_all(folder_ + "/run/checkpoints/step-00000005");
+  Write({}, {});
+
   // A damaged checkpoint is skipped; when all are, there is nothing to go on from.
   const auto damage = [this](int step) {
     const std::string file = absl::StrCat(folder_, "/run/checkpoints/step-0000000", step, "/model.safetensors");

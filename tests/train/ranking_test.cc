@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -46,8 +47,15 @@ TEST(RankingTest, EqualScoresCountHalf) {
 }
 
 TEST(RankingTest, OddCases) {
-  EXPECT_EQ(EqualErrorRate(RocCurve({})).rate, 0);
-  EXPECT_EQ(EqualErrorRate(RocCurve({{1, true}})).rate, 0);
+  const std::vector<std::vector<ScoredExample>> kinds_missing = {
+      {}, {{1, true}}, {{1, true}, {2, true}}, {{1, false}}, {{1, false}, {2, false}}};
+  for (const std::vector<ScoredExample>& examples : kinds_missing) {
+    const auto curve = RocCurve(examples);
+    EXPECT_TRUE(std::isnan(EqualErrorRate(curve).rate));
+    EXPECT_TRUE(std::isnan(EqualErrorRate(curve).threshold));
+    EXPECT_TRUE(std::isnan(AreaUnderRoc(curve)));
+  }
+  EXPECT_TRUE(std::isnan(AreaUnderRoc({})));
   EXPECT_EQ(AreaUnderRoc(RocCurve({{kNan, true}, {0, false}})), 0);
   EXPECT_EQ(AveragePrecision({}, 0), 0);
   EXPECT_EQ(AveragePrecision({}, 3), 0);

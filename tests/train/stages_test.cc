@@ -2,18 +2,20 @@
 // bytes.
 #include "train/stages.h"
 
-#include <signal.h>
-
+#include <csignal>
 #include <filesystem>
-#include <random>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/status_macros.h"
+#include "data/dataset_registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/data.pb.h"
 #include "tests/testlib/scratch_folder.h"
 #include "tests/train/tiny_run.h"
 
@@ -80,6 +82,7 @@ class StagesTest : public testing::Test {
     TrainerOptions options;
     options.run_dir = folder_ + "/" + run;
     options.resume = resume;
+    options.train_dataset = train_dataset_;
     begun_.clear();
     return RunStages(file, options, [this, &file](int i, Trainer&) { begun_.push_back(file.stages[i].stage); });
   }
@@ -101,6 +104,7 @@ class StagesTest : public testing::Test {
 
   const std::string folder_ = ScratchFolder();
   std::vector<std::string> begun_;
+  std::shared_ptr<const Dataset> train_dataset_;  // in place of the file's
 };
 
 TEST_F(StagesTest, EachHasWhatItSaysAndTheRestOfTheFile) {
@@ -137,10 +141,27 @@ TEST_F(StagesTest, AFlagSaysHowLong) {
   EXPECT_EQ(file->stages[1].source.Lookup("steps").ToString(), "--set=stage[1].steps=3");
 }
 
+// It would be of no use to stages that say it themselves.
+TEST_F(StagesTest, AFlagDoesNotMeanAStageWithALengthOfItsOwn) {
+  const auto error = [this](const std::string& text, const std::vector<std::string>& overrides) {
+    return absl::StrReplaceAll(Load(text, overrides).status().message(), {{folder_ + "/", ""}});
+  };
+  EXPECT_EQ(error(kStages, {"steps=2"}),
+            "--set=steps=2: stage[1] has a length of its own (train.textproto:9:54); --set=stage[1].steps=2 sets that "
+            "one");
+  EXPECT_EQ(error(kStages, {"epochs=2", "stage[0].steps=1"}),
+            "--set=epochs=2: stage[1] has a length of its own (train.textproto:9:54); --set=stage[1].epochs=2 sets "
+            "that one");
+  EXPECT_EQ(error(absl::StrReplaceAll(kStages, {{"name: \"all\"", "name: \"all\" steps: 3"}}), {"steps=2"}),
+            "--set=steps=2: stage[1] has a length of its own (train.textproto:9:54), and so has 1 other; "
+            "--set=stage[1].steps=2 sets that one");
+  EXPECT_EQ(error(kStages, {"steps=2", "stage[1].steps=2"}), "");
+}
+
 TEST_F(StagesTest, MistakesHaveTheirPlace) {
   EXPECT_EQ(Error("name: \"encode\" model", "model"),
             "train.textproto:8:1: stage[0] needs a name, by which others can start from it\n"
-            "train.textproto:10:21: init_from[0].stage: there is no stage 'encode'; known: ");
+            "train.textproto:10:21: init_from[0].stage: there is no stage 'encode'");
   EXPECT_EQ(Error("stage: \"encode\"", "stage: \"encod\""),
             "train.textproto:10:21: init_from[0].stage: there is no stage 'encod'; did you mean 'encode'?");
   EXPECT_EQ(Error("stage: \"encode\"", "stage: \"all\""),
@@ -151,6 +172,8 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
             "train.textproto:12:9: a stage 'encode' is already at train.textproto:8:9");
   EXPECT_EQ(Error("name: \"all\"", "name: \"a/b\""),
             "train.textproto:12:9: 'a/b' is no name of a stage: letters, digits, `_` and `-`");
+  EXPECT_EQ(Error("name: \"all\"", absl::StrCat("name: \"", std::string(101, 'a'), "\"")),
+            "train.textproto:12:9: the stage's name has 101 characters; at most 100 are allowed");
   EXPECT_EQ(Error("\"encoder.textproto\"", "\"encodr.textproto\""),
             "train.textproto:8:24: model: cannot open 'encodr.textproto': No such file or directory; did you mean "
             "'encoder.textproto'?");
@@ -168,14 +191,31 @@ TEST_F(StagesTest, MistakesHaveTheirPlace) {
             "train.textproto:10:9: init_from[0] needs one of `checkpoint` and `stage`");
   EXPECT_EQ(Error("learning_rate: 0.5", "init_from { stage: \"x\" }"),
             "train.textproto:8:63: init_from[0].stage: there is no stage 'x'; the first stage has none before it");
+  std::string many = kStages;
+  for (int i = 3; i < 1001; ++i) absl::StrAppend(&many, "stage { name: \"s", i, "\" }\n");
+  EXPECT_EQ(absl::StrReplaceAll(Load(many).status().message(), {{folder_ + "/", ""}}),
+            "train.textproto:1010:1: there are 1001 stages; at most 1000 are allowed");
   // What is wrong for all stages is said once.
   EXPECT_EQ(Error("batch_size: 10", "batch_size: 0"), "train.textproto:3:1: batch_size is 0; it must be at least 1");
+  EXPECT_EQ(
+      Error("batch_size: 10\noptimizer { sgd { momentum: 0.9 } }", "batch_size: 0 stage { name: \"bad\" epochs: 0 }"),
+      "train.textproto:3:1: batch_size is 0; it must be at least 1\n"
+      "train.textproto:3:39: epochs is 0; it must be 1 to 1000000000\n"
+      "train.textproto: model is missing: name the model file, relative to this one, like `model: "
+      "\"m.textproto\"`");
   EXPECT_EQ(absl::StrReplaceAll(Load("model: \"encoder.textproto\" train_data { synthetic_digits {} }\n"
                                      "init_from { stage: \"a\" }")
                                     .status()
                                     .message(),
                                 {{folder_ + "/", ""}}),
             "train.textproto:2:13: init_from[0].stage names a stage, but this file has none");
+}
+
+TEST_F(StagesTest, ATextWithoutStagesStartsFromNone) {
+  const absl::Status status =
+      LoadTrainingText("train_data { synthetic_digits {} } init_from { stage: \"a\" }", "t", kEncoder, "m", {})
+          .status();
+  EXPECT_EQ(status.message(), "t:1:48: init_from[0].stage names a stage, but this file has none");
 }
 
 TEST_F(StagesTest, FreezesAndHandsOnWeights) {
@@ -233,6 +273,57 @@ TEST_F(StagesTest, GoesOnInTheStageWhereItStopped) {
   }
 }
 
+TEST_F(StagesTest, GoesOnWithoutItsLog) {
+  const std::vector<std::string> every_step = {"log_every_steps=1"};
+  ASSERT_TRUE(Run("run", /*resume=*/false, every_step).ok());
+  const std::string run = folder_ + "/run", whole = CheckpointBytes(run, 4);
+  std::filesystem::remove(run + "/metrics.jsonl");
+  std::filesystem::remove_all(run + "/checkpoints/step-00000004");
+  ASSERT_TRUE(Run("run", /*resume=*/true, every_step).ok());
+  EXPECT_EQ(begun_, std::vector<std::string>{"all"});
+  EXPECT_EQ(StepsWith(run, "loss"), (std::vector<int64_t>{3, 4}));
+  EXPECT_TRUE(CheckpointBytes(run, 4) == whole);
+}
+
+// Raises a signal when an example is read for the n-th time.
+class Interrupting : public Dataset {
+ public:
+  Interrupting(std::shared_ptr<const Dataset> dataset, int64_t after) : dataset_(std::move(dataset)), left_(after) {}
+  int64_t size() const override { return dataset_->size(); }
+  const std::vector<Column>& columns() const override { return dataset_->columns(); }
+  absl::Status Read(int64_t index, absl::Span<uint8_t* const> columns) const override {
+    if (--left_ == 0) std::raise(SIGINT);
+    return dataset_->Read(index, columns);
+  }
+
+ private:
+  const std::shared_ptr<const Dataset> dataset_;
+  mutable int64_t left_;
+};
+
+TEST_F(StagesTest, ASignalInAStagesLastStepEndsTheRunThere) {
+  const std::vector<std::string> in_turn = {"loader_threads=0"};
+  ASSERT_TRUE(Run("alone", /*resume=*/false, in_turn).ok());
+  SyntheticDigits digits;
+  digits.set_examples(60);
+  absl::StatusOr<std::unique_ptr<Dataset>> dataset = OpenDataset(digits, {});
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  train_dataset_ = std::make_shared<Interrupting>(*std::move(dataset), 31);  // 10 examples a step, 4 steps
+  absl::StatusOr<TrainResult> result = Run("part", /*resume=*/false, in_turn);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(begun_, std::vector<std::string>{"encode"});
+  EXPECT_EQ(result->stage, "encode");
+  EXPECT_EQ(result->step, 4);
+  EXPECT_EQ(result->signal, SIGINT);
+  EXPECT_EQ(result->exit_code, 128 + SIGINT);
+  train_dataset_ = nullptr;
+  result = Run("part", /*resume=*/true, in_turn);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(begun_, (std::vector<std::string>{"encode", "frozen", "all"}));
+  EXPECT_EQ(result->exit_code, 0);
+  EXPECT_TRUE(Left("part") == Left("alone"));
+}
+
 TEST_F(StagesTest, RefusesWhatIsNoStageOfItsOwn) {
   ASSERT_TRUE(Run("run").ok());
   EXPECT_THAT(Run("run").status().message(), HasSubstr("go on with its run by --resume, or give another folder"));
@@ -251,6 +342,46 @@ TEST_F(StagesTest, SaysWhatIsWrongInALateStageBeforeTheFirstStep) {
   EXPECT_THAT(status.message(), HasSubstr("hiden/**"));
   EXPECT_THAT(status.message(), HasSubstr("train.textproto:11:"));
   EXPECT_FALSE(std::filesystem::exists(options.run_dir));
+}
+
+// What a late stage starts from is looked at before the first one begins; a stage that is not trained yet is known by
+// its variables.
+TEST_F(StagesTest, SaysWhatIsWrongInALateInitFromBeforeTheFirstStep) {
+  struct Row {
+    std::string from, to, place, message;
+  };
+  const Row rows[] = {
+      {"stage: \"frozen\" }", "checkpoint: \"nowhere\" }",
+       "12:", "init_from[0].checkpoint: there is no '" + folder_ + "/nowhere'"},
+      {"stage: \"frozen\" }", "stage: \"encode\" match: \"logits/**\" rename { to: \"logits\" from: \"back\" } }",
+       "12:", "'logits/weights' is f32[10, 8], but 'back/weights' there is f32[784, 8]"},
+      {"match: \"hidden/**\" rename", "match: \"hiden/**\" rename", "10:", "init_from[0].match[0]: pattern 'hiden/**'"},
+      {"from: \"features\"", "from: \"featres\"",
+       "10:", "'hidden/weights': there is no 'featres/weights'; did you mean 'features/weights'?"},
+  };
+  for (const Row& row : rows) {
+    const absl::StatusOr<TrainingFile> file = Load(absl::StrReplaceAll(kStages, {{row.from, row.to}}));
+    ASSERT_TRUE(file.ok()) << file.status();
+    TrainerOptions options;
+    options.run_dir = folder_ + "/run";
+    for (const absl::Status& status :
+         {RunStages(*file, options, nullptr).status(), PlanStages(*file, options, nullptr)}) {
+      EXPECT_THAT(status.message(), HasSubstr(folder_ + "/train.textproto:" + row.place));
+      EXPECT_THAT(status.message(), HasSubstr(row.message));
+    }
+    EXPECT_FALSE(std::filesystem::exists(options.run_dir));
+  }
+}
+
+TEST_F(StagesTest, PlanningLeavesWarningsToTheRun) {
+  PutFile(folder_ + "/tuning", "{");
+  const absl::StatusOr<TrainingFile> file = Load(kStages);
+  ASSERT_TRUE(file.ok()) << file.status();
+  TrainerOptions options;
+  options.run_dir = folder_ + "/run";
+  options.tuning = std::make_shared<TuningCache>(1, folder_ + "/tuning");
+  ASSERT_TRUE(PlanStages(*file, options, nullptr).ok());
+  EXPECT_EQ(options.tuning->TakeWarnings().size(), 1u);
 }
 
 TEST_F(StagesTest, AnUnknownVariableOfAnEarlierStageIsNamed) {

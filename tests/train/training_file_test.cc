@@ -21,7 +21,7 @@ TEST(TrainingFile, HoldsWhatWasWrittenAndMeant) {
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_EQ(file->training.learning_rate(), 0.5);
   EXPECT_EQ(file->training.optimizer().sgd().momentum(), 0.8);
-  EXPECT_EQ(file->text, absl::StrCat(kStart, "epochs: 3"));
+  EXPECT_EQ(*file->text, absl::StrCat(kStart, "epochs: 3"));
   EXPECT_EQ(file->source.Lookup("learning_rate").ToString(), "--set=learning_rate=0.5");
   EXPECT_EQ(file->source.Lookup("epochs").ToString(), "train.textproto:3:1");
   EXPECT_EQ(file->model.text, kLineModel);
