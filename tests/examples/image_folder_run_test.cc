@@ -97,14 +97,14 @@ TEST_F(ImageFolderRunTest, TrainsEvaluatesAndPredicts) {
 layer { name: "again" unary { function: TANH } }
 layer { name: "rows" conv { filters: 3 kernel: 1 } }
 loss { name: "mse" target: "image" mean_squared_error {} })");
-  std::filesystem::create_directories(folder_ + "/many/train/a");
+  std::filesystem::create_directories(folder_ + "/pictures/train/a");
   for (int i = 0; i < 101; ++i) {
-    PutFile(absl::StrCat(folder_, "/many/train/a/", 100 + i, ".png"),
+    PutFile(absl::StrCat(folder_, "/pictures/train/a/", 100 + i, ".png"),
             i == 0 ? "damaged" : Png(SmoothImage(3, 24, 24, i)));
   }
   const ProgramEnd drawer =
-      Train("many", {"--set=model=autoencoder.textproto", "--set=train_data.image_folder.path=many",
-                     "--set=eval_data={image_folder {path: 'many' split: TRAIN} transform "
+      Train("many", {"--set=model=autoencoder.textproto", "--set=train_data.image_folder.path=pictures",
+                     "--set=eval_data={image_folder {path: 'pictures' split: TRAIN} transform "
                      "{resize {height: 24 width: 24}}}",
                      "--set=steps=1"});
   ASSERT_EQ(drawer.exit_code, 0) << drawer.err;
@@ -114,6 +114,10 @@ loss { name: "mse" target: "image" mean_squared_error {} })");
   ASSERT_EQ(outputs.exit_code, 0) << outputs.err;
   EXPECT_THAT(outputs.err, HasSubstr("left out: a/100.png: not a JPEG or PNG image"));
   EXPECT_THAT(outputs.out, HasSubstr("drawn.png: 3 images, "));
+  const ProgramEnd features =
+      RunExample("visualize", {"features", "--layer=rows", where[0], where[1], where[2], where[3]});
+  ASSERT_EQ(features.exit_code, 0) << features.err;
+  EXPECT_THAT(features.err, HasSubstr("left out: a/100.png: not a JPEG or PNG image"));
 
   // A split that lacks a class, with a damaged file: 4 + 5 examples.
   std::filesystem::remove_all(folder_ + "/shapes/val/circle");
