@@ -31,6 +31,7 @@ struct Figures {
 
 const Figures kFigures[] = {
     {"mnist/lenet", 431'080, 2'293'000},
+    {"mnist/lenet5", 61'706, 416'520},
     {"imagenet/alexnet", 60'965'224, 724'406'816},
     {"imagenet/alexnet_one_tower", 61'100'840, 714'188'480},
     {"imagenet/zfnet", 62'357'608, 1'168'032'896},
