@@ -54,6 +54,17 @@ void Fill(uint8_t* memory, int64_t bytes, DType dtype, int64_t classes) {
   }
 }
 
+// Weights that a primitive has packed in a way of its own hold more than numbers: they are made by a reorder.
+void FillPrimitive(const dnnl::memory::desc& desc, uint8_t* memory) {
+  const auto bytes = static_cast<int64_t>(desc.get_size());
+  if (desc.data.format_kind != dnnl_format_kind_rnn_packed) return Fill(memory, bytes, DType::kFloat32, 0);
+  const dnnl::memory::desc plain(desc.dims(), dnnl::memory::data_type::f32, dnnl::memory::format_tag::ldigo);
+  dnnl::memory from(plain, CpuEngine()), to(desc, CpuEngine(), memory);
+  Fill(static_cast<uint8_t*>(from.get_data_handle()), static_cast<int64_t>(plain.get_size()), DType::kFloat32, 0);
+  dnnl::reorder(from, to).execute(CpuStream(), from, to);
+  CpuStream().wait();
+}
+
 // The graph's nodes with kernels for each copy.
 class TimedNode : public Timed {
  public:
@@ -64,30 +75,48 @@ class TimedNode : public Timed {
     }
     node_ = Get(op.build(graph_, inputs)).node;
     for (int n = 0; n <= node_; ++n) ChooseKernel(n);
-    for (int i : Used()) bytes_ += layouts_[graph_.node(node_).inputs[i]].bytes();
-    for (const Layout& layout : chosen_[node_].outputs) bytes_ += layout.bytes();
+    for (int n = FirstTimed(); n <= node_; ++n) {
+      if (chosen_.count(n) == 0) continue;
+      for (int i : Used(n)) bytes_ += layouts_[graph_.node(n).inputs[i]].bytes();
+      for (const Layout& layout : chosen_[n].outputs) bytes_ += layout.bytes();
+    }
     MakeCopies();
   }
 
-  void Run(int copy) override { Check(kernels_[copy].at(node_)->Run()); }
+  void Run(int copy) override {
+    for (auto next = kernels_[copy].lower_bound(FirstTimed()); next != kernels_[copy].end(); ++next) {
+      Check(next->second->Run());
+    }
+  }
   int64_t bytes() const override { return bytes_; }
   const std::string& implementation() const { return chosen_.at(node_).implementation; }
 
  private:
-  // Inputs of the timed node that its kernel reads.
-  std::vector<int> Used() const {
+  int FirstTimed() const { return node_ - op_.timed_nodes + 1; }
+
+  // Inputs of a node that its kernel reads.
+  std::vector<int> Used(int n) const {
     std::vector<int> used;
-    const Node& node = graph_.node(node_);
-    for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
-      if (i < static_cast<int>(chosen_.at(node_).inputs.size())) used.push_back(i);
+    for (int i = 0; i < static_cast<int>(graph_.node(n).inputs.size()); ++i) {
+      if (i < static_cast<int>(chosen_.at(n).inputs.size())) used.push_back(i);
     }
     return used;
+  }
+
+  // A node that gives its input's memory another shape, and no more.
+  bool IsView(int n) {
+    const Node& node = graph_.node(n);
+    return !node.op->views().empty() && layouts_[node.inputs[0]] == Layout::Plain(graph_.type(node.inputs[0]));
   }
 
   void ChooseKernel(int n) {
     const Node& node = graph_.node(n);
     if (node.op->is_source()) {
       layouts_[{n, 0}] = op_.inputs[n].layout;
+      return;
+    }
+    if (IsView(n)) {
+      layouts_[{n, 0}] = Layout::Plain(node.outputs[0]);
       return;
     }
     std::vector<Layout> at_hand;
@@ -120,6 +149,10 @@ class TimedNode : public Timed {
     int64_t size = 0;
     std::map<Value, int64_t, ByPlace> place;
     for (const auto& [value, layout] : layouts_) {
+      if (!graph_.node(value.node).op->is_source() && IsView(value.node)) {
+        place[value] = place[graph_.node(value.node).inputs[0]];
+        continue;
+      }
       place[value] = size;
       size += Aligned(layout.bytes());
     }
@@ -189,7 +222,7 @@ class TimedPrimitive : public Timed {
     for (int copy = 0; copy < copies_; ++copy) {
       auto& bound = bound_.emplace_back();
       for (size_t i = 0; i < arguments.size(); ++i) {
-        Fill(at, static_cast<int64_t>(descs[i].get_size()), DType::kFloat32, 0);
+        FillPrimitive(descs[i], at);
         bound.emplace(arguments[i], dnnl::memory(descs[i], CpuEngine(), at));
         at += Aligned(static_cast<int64_t>(descs[i].get_size()));
       }

@@ -59,11 +59,12 @@ BuildNode Single(const char* op, Attrs attrs = {});
 
 struct OpBenchmark {
   std::vector<BenchInput> inputs;
-  // Adds nodes after the inputs and gives an output of the one to be timed. The others run once, before.
+  // Adds nodes after the inputs and gives an output of the last one to be timed. Those not timed run once, before.
   BuildNode build;
   bool inference = false;
-  std::string implementation = "";  // the first candidate whose name begins so
+  std::string implementation = "";  // the first candidate of the last node whose name begins so
   double flops = 0;
+  int timed_nodes = 1;  // the last ones; views among all nodes take no time, as in a plan
 };
 
 using MakeTimed = std::function<std::unique_ptr<Timed>()>;

@@ -1,9 +1,11 @@
-// Pooling as GoogLeNet, ResNet, AlexNet and VGG have it, in blocks of 8 channels.
+// Pooling as GoogLeNet, ResNet, AlexNet and VGG have it, in blocks of 8 channels; stochastic pooling, which oneDNN has
+// not and which works on plain memory, against oneDNN's maxima.
 #include <string>
 #include <vector>
 
 #include "core/onednn.h"
 #include "ops/pool.h"
+#include "ops/stochastic_pool.h"
 #include "tests/benchmarks/op_benchmark.h"
 
 namespace gradus {
@@ -106,8 +108,24 @@ void AddAverage(const Row& row) {
                  [row] { return Backward(row, kAverage); });
 }
 
+void AddStochastic(const Row& row) {
+  constexpr auto kMax = dnnl::algorithm::pooling_max;
+  const std::string name = row.name;
+  const StochasticPoolAttrs attrs = {WindowOf(row), 1};
+  const BenchInput x = {row.x, Layout::Plain(row.x)}, dy = {OutputOf(row), Layout::Plain(OutputOf(row))};
+  const auto forward = [attrs](Graph& graph, const std::vector<Value>& in) {
+    return graph.Add({"StochasticPool", "y", {in[0], in[0]}, attrs, {}, Stage::kCompute, -1});
+  };
+  AddOpBenchmark("StochasticPool/training/" + name, {{x}, forward},
+                 [row] { return Forward(row, kMax, dnnl::prop_kind::forward_training); });
+  AddOpBenchmark("StochasticPool/backward/" + name,
+                 {{x, dy}, Single("StochasticPoolBackward", StochasticPoolBackwardAttrs{attrs, row.x.shape})},
+                 [row] { return Backward(row, kMax); });
+}
+
 REGISTER_OP_BENCHMARKS(Pool, [] {
   for (const Row& row : kMaxRows) AddMax(row);
+  for (const Row& row : kMaxRows) AddStochastic(row);
   for (const Row& row : kAverageRows) AddAverage(row);
 });
 

@@ -12,6 +12,7 @@
 #include "graph/load_model.h"
 #include "graph/lower.h"
 #include "gtest/gtest.h"
+#include "tests/examples/model_files.h"
 #include "train/learner.h"
 #include "train/training_file.h"
 
@@ -30,6 +31,7 @@ struct Figures {
 
 const Figures kFigures[] = {
     {"mnist/lenet", 431'080, 2'293'000},
+    {"mnist/lenet5", 61'706, 416'520},
     {"imagenet/alexnet", 60'965'224, 724'406'816},
     {"imagenet/alexnet_one_tower", 61'100'840, 714'188'480},
     {"imagenet/zfnet", 62'357'608, 1'168'032'896},
@@ -117,25 +119,28 @@ TEST(ModelsTest, TheTableHasAllOfThem) {
   }
 }
 
-// Every training file fits its model: its fields, and its patterns of parameters.
+// Every training file fits its model, or that of each of its stages: its fields, and its patterns of parameters.
 TEST(ModelsTest, TrainingFilesFitTheirModels) {
-  int files = 0;
-  for (const char* folder : {"imagenet", "cifar"}) {
-    const absl::StatusOr<std::vector<std::string>> names = ListFolder(absl::StrCat("examples/", folder));
-    ASSERT_TRUE(names.ok()) << names.status();
-    for (const std::string& name : *names) {
-      if (!absl::EndsWith(name, ".train.textproto")) continue;
-      const absl::StatusOr<TrainingFile> file = LoadTrainingFile(absl::StrCat("examples/", folder, "/", name), {});
-      ASSERT_TRUE(file.ok()) << file.status();
-      Training training = file->training;
-      training.set_batch_size(1);
+  const std::vector<std::string> paths = ExampleTrainings();
+  EXPECT_GE(paths.size(), 50u);
+  for (const std::string& path : paths) {
+    const absl::StatusOr<TrainingFile> file = LoadTrainingFile(path, {});
+    EXPECT_TRUE(file.ok()) << file.status();
+    if (!file.ok()) continue;
+    std::vector<const TrainingFile*> trainings;
+    for (const TrainingFile& stage : file->stages) trainings.push_back(&stage);
+    if (trainings.empty()) trainings.push_back(&*file);
+    for (const TrainingFile* each : trainings) {
+      Training training = each->training;
+      training.set_batch_size(2);
+      LearnerOptions options;
+      options.training_source = each->source;
+      options.input_dims = ExampleInputDims(each->model);
       std::vector<LossScale> losses;
-      const absl::StatusOr<Program> program = BuildTrainingProgram(file->model, training, LearnerOptions(), &losses);
-      EXPECT_TRUE(program.ok()) << name << ": " << program.status();
-      ++files;
+      const absl::StatusOr<Program> program = BuildTrainingProgram(each->model, training, options, &losses);
+      EXPECT_TRUE(program.ok()) << path << " " << each->stage << ": " << program.status();
     }
   }
-  EXPECT_GE(files, 10);
 }
 
 struct SeenBy {

@@ -4,7 +4,7 @@
 //   GRADUS_ASSIGN_OR_RETURN(PassRun all, RunWithout({}, model, setting));
 //   PassDifference difference = Compare(all, none);
 //
-// Examples are random, and the same for each run of one setting.
+// Examples are random, and the same for each run of one setting. A model without a loss infers only.
 #ifndef GRADUS_TESTS_TESTLIB_PASS_COMPARISON_H_
 #define GRADUS_TESTS_TESTLIB_PASS_COMPARISON_H_
 
@@ -14,6 +14,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "core/shape.h"
 #include "graph/load_model.h"
 #include "proto/train.pb.h"
 
@@ -25,6 +26,7 @@ struct PassSetting {
   double learning_rate = 0.05;
   int32_t classes = 5;   // inputs of whole numbers are below it
   bool rounded = false;  // each number that is fed is the next float: what rounding alone does to results
+  absl::flat_hash_map<std::string, Shape> input_dims;  // one example's, of inputs that have free (-1) dimensions
 };
 
 struct PassRun {
@@ -36,7 +38,7 @@ struct PassRun {
   };
   std::vector<History> variables;
   std::vector<float> losses, gradient_norms;         // of each batch; of each update
-  std::vector<float> first_outputs, last_outputs;    // of inference, with the first weights and with the trained ones
+  std::vector<float> first_outputs, last_outputs;    // of inference, with the first weights and with those at the end
   absl::flat_hash_map<std::string, int> done;        // by pass: what it says that it did, in both programs
   absl::flat_hash_map<std::string, int> operations;  // by name: how many nodes both programs have
 };
