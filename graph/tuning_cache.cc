@@ -26,7 +26,7 @@ constexpr size_t kSaveEvery = 50;
 constexpr int kDepth = 4;  // of {"machines": {machine: {kernel: {"at_least": ...}}}}
 
 // To be raised when a kernel of ours becomes so much faster or slower that old times mislead.
-constexpr int kKernelSet = 2;
+constexpr int kKernelSet = 3;
 
 // A number, or {"at_least": number}.
 std::optional<TuningCache::Entry> ParseEntry(const Json& json) {
