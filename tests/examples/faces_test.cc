@@ -115,7 +115,7 @@ std::string TrainConstant(const std::string& folder, const std::string& face) {
 TEST(FacesTest, ADetectorIsJudged) {
   const std::string folder = ScratchFolder();
   const std::string even = TrainConstant(folder, "0"), rare = TrainConstant(folder, "-5");
-  ProgramEnd end = Detect(even, {"--evaluate", "--data_dir=" + folder});
+  ProgramEnd end = Detect(even, {"--evaluate", "--data_dir=" + folder, "--overlap=0.35"});
   ASSERT_EQ(end.exit_code, 0) << end.err;
   EXPECT_THAT(end.out, HasSubstr("2 images with 2 faces, 2 of which are found with a probability of at least 0.5\n"));
   EXPECT_NEAR(nlohmann::json::parse(LastLine(end.out))["average_precision"].get<double>(), 1.0 / 36, 1e-9);
