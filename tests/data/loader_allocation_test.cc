@@ -15,13 +15,14 @@ std::atomic<int64_t> allocations{0};
 
 }  // namespace
 
-void* operator new(size_t bytes) {
+// Not inlined: GCC would take malloc and free behind new and delete for a mistake.
+__attribute__((noinline)) void* operator new(size_t bytes) {
   ++allocations;
   if (void* p = std::malloc(bytes)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
+__attribute__((noinline)) void operator delete(void* p) noexcept { std::free(p); }
+__attribute__((noinline)) void operator delete(void* p, size_t) noexcept { std::free(p); }
 
 namespace gradus {
 namespace {
